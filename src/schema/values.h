@@ -1,30 +1,36 @@
-// The three value types of the API that are more than text: quantities, int-or-string, label selectors.
+// The three value types of the API that are more than text: quantities, int-or-string, label
+// selectors.
 #pragma once
 #include <cstdint>
 #include <optional>
+#include <span>
 #include <string>
 #include <string_view>
-#include <vector>
 #include <utility>
-#include <span>
+#include <vector>
 
 #include "base/result.h"
 #include "json/json.h"
 
 namespace kinglet::schema {
 
-// A resource quantity (k8s.io/apimachinery resource.Quantity): exact, kept as text in canonical form.
+// Longer numbers are refused: no value that a Quantity can hold needs as many.
+constexpr size_t kQuantityDigitsMax = 256;
+
+// A resource quantity (k8s.io/apimachinery resource.Quantity): exact, kept as text in canonical
+// form.
 class Quantity {
  public:
   Quantity() = default;
   static Result<Quantity> parse(std::string_view text);  // errors: invalid, upstream's message
   const std::string& text() const { return text_; }      // canonical: "100m", "1Gi", "1500m"
-  int64_t value() const;        // rounded up; saturates at int64
-  int64_t milli_value() const;  // rounded up; saturates
+  int64_t value() const;                                 // rounded up; saturates at int64
+  int64_t milli_value() const;                           // rounded up; saturates
   bool is_zero() const;
   int compare(const Quantity& other) const;  // <0, 0, >0
   Quantity plus(const Quantity& other) const;
   Quantity minus(const Quantity& other) const;
+  Quantity rounded_up_to_milli() const;  // what resource lists keep
   bool operator==(const Quantity& other) const { return text_ == other.text_; }
 
  private:
@@ -39,6 +45,9 @@ struct IntOrString {
   Result<int> scaled(int total, bool round_up) const;
 };
 
+// Of a selector's text: more than any URL that a client sends.
+constexpr size_t kSelectorBytesMax = 64 << 10;
+
 // Label selectors: "a=b,c!=d,e in (f,g),!h" and the LabelSelector object.
 using Labels = std::span<const std::pair<std::string, std::string>>;
 struct Requirement {
@@ -50,9 +59,10 @@ struct Requirement {
 };
 class Selector {
  public:
-  Selector() = default;  // matches everything
-  static Result<Selector> parse(std::string_view text);                // errors: bad_request
-  static Result<Selector> from_object(const json::Value& selector);    // matchLabels + matchExpressions
+  Selector() = default;                                  // matches everything
+  static Result<Selector> parse(std::string_view text);  // errors: bad_request
+  static Result<Selector> from_object(
+      const json::Value& selector);  // matchLabels + matchExpressions
   static Selector nothing();
   bool empty() const { return requirements_.empty() && !nothing_; }
   template <class Find>  // Find: key -> const std::string* (null: absent)
@@ -72,7 +82,8 @@ class Selector {
   bool nothing_ = false;
 };
 
-// Name and label syntax (RFC 1123, RFC 1035 and Kubernetes' own). Each returns upstream's messages, none when valid.
+// Name and label syntax (RFC 1123, RFC 1035 and Kubernetes' own). Each returns upstream's messages,
+// none when valid.
 std::vector<std::string> dns1123_label_errors(std::string_view text);
 std::vector<std::string> dns1123_subdomain_errors(std::string_view text);
 std::vector<std::string> dns1035_label_errors(std::string_view text);
