@@ -4,6 +4,8 @@
 
 #include "apiserver/user.h"
 #include "base/result.h"
+#include "base/task_fwd.h"
+#include "json/json.h"
 #include "net/http.h"
 #include "schema/types.h"
 
@@ -15,6 +17,7 @@ struct RequestInfo {
   std::string group, version, plural, subresource, ns, name;
   std::string rest;                            // what follows the subresource: proxy paths, without leading '/'
   std::string path;
+  std::string selected_name;  // list, watch, deletecollection: the one name that fieldSelector asks for
   const schema::Resource* resource = nullptr;  // null: not a resource that is served
   Attributes attributes() const;
 };
