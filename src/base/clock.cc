@@ -3,7 +3,6 @@
 #include <boost/asio/io_context.hpp>
 #include <boost/asio/redirect_error.hpp>
 #include <boost/asio/steady_timer.hpp>
-#include <cstdio>
 #include <ctime>
 #include <map>
 
@@ -16,9 +15,7 @@ namespace asio = boost::asio;
 namespace {
 class SystemClock final : public Clock {
  public:
-  TimePoint now() const override {
-    return {std::chrono::steady_clock::now().time_since_epoch()};
-  }
+  TimePoint now() const override { return {std::chrono::steady_clock::now().time_since_epoch()}; }
   WallTime wall() const override {
     return {std::chrono::duration_cast<std::chrono::microseconds>(
         std::chrono::system_clock::now().time_since_epoch())};
@@ -38,7 +35,8 @@ class VirtualClock final : public SimClock {
             std::chrono::duration_cast<std::chrono::microseconds>(now_.since_start)};
   }
   Task<void> sleep(Duration duration) override {
-    const TimePoint until = now_ + std::max(duration, Duration::zero());
+    const Duration left = Duration::max() - now_.since_start;  // "for ever" must not overflow
+    const TimePoint until = now_ + std::clamp(duration, Duration::zero(), left);
     // Sleepers of one instant wake in the order in which they went to sleep: the run is repeatable.
     auto sleeper = std::make_shared<Sleeper>();
     const auto here = sleepers_.emplace(until, sleeper);
@@ -101,39 +99,62 @@ std::string rfc3339_micro(WallTime time) {
   return text + fmt::format(".{:06}Z", (time.since_epoch - seconds).count());
 }
 
+namespace {
+// The number of exactly `digits` digits at `at`, or -1.
+int number_at(const std::string& text, size_t at, size_t digits) {
+  if (at + digits > text.size()) return -1;
+  int value = 0;
+  for (size_t i = at; i < at + digits; ++i) {
+    if (text[i] < '0' || text[i] > '9') return -1;
+    value = value * 10 + (text[i] - '0');
+  }
+  return value;
+}
+
+// Reads ".123" at `at`, moving it; microseconds, further digits dropped. -1: a dot without digits.
+int64_t fraction_at(const std::string& text, size_t& at) {
+  if (at >= text.size() || text[at] != '.') return 0;
+  int64_t micros = 0;
+  int digits = 0;
+  for (++at; number_at(text, at, 1) >= 0; ++at, ++digits)
+    if (digits < 6) micros = micros * 10 + (text[at] - '0');
+  if (digits == 0) return -1;
+  for (; digits < 6; ++digits) micros *= 10;
+  return micros;
+}
+
+// "Z" or "+hh:mm", which must end the text.
+std::optional<std::chrono::minutes> offset_at(const std::string& text, size_t at) {
+  if (at + 1 == text.size() && text[at] == 'Z') return std::chrono::minutes(0);
+  if (at + 6 != text.size() || text[at + 3] != ':') return std::nullopt;
+  if (text[at] != '+' && text[at] != '-') return std::nullopt;
+  const int hours = number_at(text, at + 1, 2), minutes = number_at(text, at + 4, 2);
+  if (hours < 0 || hours > 23 || minutes < 0 || minutes > 59) return std::nullopt;
+  const std::chrono::minutes offset(hours * 60 + minutes);
+  return text[at] == '-' ? -offset : offset;
+}
+}  // namespace
+
 Result<WallTime> parse_rfc3339(const std::string& text) {
   const auto bad = [&] { return Error(Code::bad_request, "\"{}\" is not an RFC 3339 time", text); };
-  int y = 0, mo = 0, d = 0, h = 0, mi = 0, s = 0, used = 0;
-  if (std::sscanf(text.c_str(), "%4d-%2d-%2dT%2d:%2d:%2d%n", &y, &mo, &d, &h, &mi, &s, &used) != 6 ||
-      used != 19)
+  if (text.size() < 20 || text[4] != '-' || text[7] != '-' || text[10] != 'T' || text[13] != ':' ||
+      text[16] != ':')
     return bad();
-  const auto date = std::chrono::year(y) / mo / d;
-  if (!date.ok() || h > 23 || mi > 59 || s > 60 || h < 0 || mi < 0 || s < 0) return bad();
+  const int year = number_at(text, 0, 4), month = number_at(text, 5, 2),
+            day = number_at(text, 8, 2);
+  const int hour = number_at(text, 11, 2), minute = number_at(text, 14, 2),
+            second = number_at(text, 17, 2);
+  if (year < 0 || month < 0 || day < 0 || hour < 0 || minute < 0 || second < 0) return bad();
+  const auto date = std::chrono::year(year) / month / day;
+  if (!date.ok() || hour > 23 || minute > 59 || second > 59) return bad();
   size_t at = 19;
-  int64_t micros = 0;
-  if (at < text.size() && text[at] == '.') {
-    int digits = 0;
-    for (++at; at < text.size() && text[at] >= '0' && text[at] <= '9'; ++at, ++digits)
-      if (digits < 6) micros = micros * 10 + (text[at] - '0');
-    if (digits == 0) return bad();
-    for (; digits < 6; ++digits) micros *= 10;
-  }
-  std::chrono::minutes offset{0};
-  if (at + 1 == text.size() && text[at] == 'Z') {
-    // UTC
-  } else if (at + 6 == text.size() && (text[at] == '+' || text[at] == '-') && text[at + 3] == ':') {
-    int oh = 0, om = 0;
-    if (std::sscanf(text.c_str() + at + 1, "%2d:%2d", &oh, &om) != 2 || oh < 0 || oh > 23 ||
-        om < 0 || om > 59)
-      return bad();
-    offset = std::chrono::hours(oh) + std::chrono::minutes(om);
-    if (text[at] == '-') offset = -offset;
-  } else {
-    return bad();
-  }
-  const auto day = std::chrono::sys_days(date).time_since_epoch();
+  const int64_t micros = fraction_at(text, at);
+  if (micros < 0) return bad();
+  const auto offset = offset_at(text, at);
+  if (!offset) return bad();
   return WallTime{std::chrono::duration_cast<std::chrono::microseconds>(
-      day + std::chrono::hours(h) + std::chrono::minutes(mi) + std::chrono::seconds(s) - offset +
+      std::chrono::sys_days(date).time_since_epoch() + std::chrono::hours(hour) +
+      std::chrono::minutes(minute) + std::chrono::seconds(second) - *offset +
       std::chrono::microseconds(micros))};
 }
 

@@ -11,6 +11,7 @@
 #include <string_view>
 #include <vector>
 
+#include "base/random.h"
 #include "base/result.h"
 
 namespace kinglet {
@@ -27,6 +28,12 @@ class File {
 
 enum class OpenMode { read, read_write, create /* opens an existing one too */, create_new };
 
+// Held until destroyed; the kernel releases it when the process dies.
+class FileLock {
+ public:
+  virtual ~FileLock() = default;
+};
+
 class Files {
  public:
   virtual ~Files() = default;
@@ -34,19 +41,25 @@ class Files {
                                              uint32_t permissions = 0600) = 0;
   virtual Result<void> rename(const std::string& from, const std::string& to) = 0;
   virtual Result<void> remove(const std::string& path) = 0;
+  // With all parents; their names are durable when it returns. An existing directory is left as it is.
   virtual Result<void> make_dirs(const std::string& path, uint32_t permissions = 0700) = 0;
   virtual Result<void> sync_dir(const std::string& path) = 0;
   virtual Result<std::vector<std::string>> list(const std::string& dir) = 0;  // names, sorted
   virtual bool exists(const std::string& path) = 0;
+  // Creates the file if need be. Errors: unavailable (somebody else, in this process or another, holds it).
+  virtual Result<std::unique_ptr<FileLock>> lock(const std::string& path) = 0;
 };
 
 std::unique_ptr<Files> make_system_files();
 
-// A disk in memory. crash() forgets every byte and every name that was not synced.
+// A disk in memory; one thread at a time, but not always the same one.
+// crash() forgets every byte and every name that was not synced; crash_keeping_some() keeps a random part of
+// them, in sectors of 512 bytes and in any order, as a real disk may. Files open at that time return errors.
 // fail_after(n) makes the n-th next write or sync, and all later ones, fail with `io` (a full or dying disk).
 class FakeDisk : public Files {
  public:
   virtual void crash() = 0;
+  virtual void crash_keeping_some(Random& random) = 0;
   virtual void fail_after(int writes, int error_number) = 0;
   virtual void work_again() = 0;
 };

@@ -12,8 +12,8 @@ Log::Sink g_sink;
 
 spdlog::logger& stderr_logger() {
   static const auto logger = [] {
-    auto made = std::make_shared<spdlog::logger>(
-        "kinglet", std::make_shared<spdlog::sinks::stderr_sink_mt>());
+    auto made = std::make_shared<spdlog::logger>("kinglet",
+                                                 std::make_shared<spdlog::sinks::stderr_sink_mt>());
     made->set_pattern("%Y-%m-%dT%H:%M:%S.%eZ %L %v", spdlog::pattern_time_type::utc);
     made->set_level(spdlog::level::debug);
     return made;
@@ -22,7 +22,9 @@ spdlog::logger& stderr_logger() {
 }
 
 bool needs_quotes(std::string_view value) {
-  return value.empty() || value.find_first_of(" \"\n\r\t=") != std::string_view::npos;
+  return value.empty() || std::any_of(value.begin(), value.end(), [](unsigned char c) {
+           return c <= 0x20 || c == '"' || c == '=' || c == 0x7f;
+         });
 }
 
 void append_quoted(std::string& out, std::string_view value) {

@@ -34,10 +34,12 @@ struct TaskGroup::State : std::enable_shared_from_this<TaskGroup::State> {
   struct Child {
     std::string name;
     asio::cancellation_signal cancel;
+    bool ended = false;
   };
+  using Children = std::list<std::shared_ptr<Child>>;
   WhenEmpty when_empty;
   std::vector<std::pair<std::string, Task<Result<void>>>> pending;
-  std::list<Child> children;
+  Children children;
   std::optional<asio::any_io_executor> executor;  // set while run() runs
   bool cancelled = false;
   std::optional<Error> failure;
@@ -45,14 +47,16 @@ struct TaskGroup::State : std::enable_shared_from_this<TaskGroup::State> {
   Signal ended;
 
   void start(std::string name, Task<Result<void>> task) {
-    const auto child = children.emplace(children.end());
-    child->name = std::move(name);
+    const auto here = children.insert(children.end(), std::make_shared<Child>());
+    (*here)->name = std::move(name);
     auto self = shared_from_this();
+    const auto slot = (*here)->cancel.slot();
+    // The task may run, and even end, inside this call.
     asio::co_spawn(*executor, std::move(task),
                    asio::bind_cancellation_slot(
-                       child->cancel.slot(),
-                       [self, child](std::exception_ptr error, Result<void> result) {
-                         self->children.erase(child);
+                       slot, [self, here](std::exception_ptr error, Result<void> result) {
+                         (*here)->ended = true;
+                         self->children.erase(here);
                          self->finished(error, std::move(result));
                        }));
   }
@@ -80,14 +84,11 @@ struct TaskGroup::State : std::enable_shared_from_this<TaskGroup::State> {
   }
 
   void emit() {
-    // Emitting may end children at once, which erases them: walk over a copy of the addresses.
-    std::vector<Child*> now;
-    for (auto& child : children) now.push_back(&child);
-    for (auto* child : now) {
-      const bool alive = std::any_of(children.begin(), children.end(),
-                                     [&](const Child& c) { return &c == child; });
-      if (alive) child->cancel.emit(asio::cancellation_type::terminal);
-    }
+    // Emitting may end a child at once, which takes it off the list, and its signal must outlive
+    // the call.
+    const std::vector<std::shared_ptr<Child>> now(children.begin(), children.end());
+    for (const auto& child : now)
+      if (!child->ended) child->cancel.emit(asio::cancellation_type::terminal);
   }
 };
 
@@ -97,7 +98,7 @@ TaskGroup::TaskGroup(WhenEmpty when_empty) : state_(std::make_shared<State>()) {
 
 TaskGroup::~TaskGroup() {
   KL_ASSERT(state_->children.empty(), "task group destroyed while '{}' runs",
-            state_->children.empty() ? "" : state_->children.front().name);
+            state_->children.empty() ? "" : state_->children.front()->name);
 }
 
 void TaskGroup::add(std::string name, Task<Result<void>> task) {
@@ -117,10 +118,14 @@ size_t TaskGroup::running() const { return state_->children.size(); }
 
 Task<Result<void>> TaskGroup::run() {
   const auto state = state_;
+  KL_ASSERT(!state->executor, "task group run twice at once");
   state->executor = co_await asio::this_coro::executor;
   auto pending = std::move(state->pending);
   state->pending.clear();
-  for (auto& [name, task] : pending) state->start(std::move(name), std::move(task));
+  for (auto& [name, task] : pending) {
+    if (state->cancelled) break;  // an earlier one failed at once: the rest never starts
+    state->start(std::move(name), std::move(task));
+  }
   pending.clear();
 
   bool unwinding = false;
@@ -134,7 +139,8 @@ Task<Result<void>> TaskGroup::run() {
       interrupted = std::current_exception();
     }
     if (interrupted) {
-      // We are cancelled: the children must end before we may unwind, so no further cancellation here.
+      // We are cancelled: the children must end before we may unwind, so no further cancellation
+      // here.
       unwinding = true;
       co_await asio::this_coro::reset_cancellation_state(asio::disable_cancellation());
       state->cancel();

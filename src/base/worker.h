@@ -1,9 +1,10 @@
 // Worker: one named thread for work that blocks (fsync, hashing). Work goes in as a value and its result
-// comes back on the loop as a value; nothing is shared. Jobs run in order. The destructor waits for the
-// running job and drops the waiting ones.
+// comes back on the loop as a value; nothing is shared. Jobs run in order. An exception comes back too.
+// The destructor waits for the running job and drops the waiting ones, whose callers must have unwound before.
 #pragma once
 #include <functional>
 #include <memory>
+#include <optional>
 #include <string>
 
 #include "base/task.h"
@@ -19,16 +20,17 @@ class Worker {
   template <class T>
   Task<T> run(std::function<T()> job) {
     auto out = std::make_shared<std::optional<T>>();
-    co_await run_erased([out, job = std::move(job)] { out->emplace(job()); });
+    std::function<void()> erased = [out, job = std::move(job)] { out->emplace(job()); };
+    co_await run_erased(std::move(erased));
     co_return std::move(**out);
   }
-  // Posts without waiting; `done` is called on the loop that called post().
+  // Queues the job and returns; nobody learns when it has run. From any thread.
   void post(std::function<void()> job);
 
  private:
   Task<void> run_erased(std::function<void()> job);
   struct State;
-  std::shared_ptr<State> state_;
+  std::unique_ptr<State> state_;
 };
 
 }  // namespace kinglet
