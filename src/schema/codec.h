@@ -27,6 +27,8 @@ void apply_defaults(const Resource& resource, json::Value& object);
 
 // The canonical text: kind and apiVersion first, then encoder order, always-printed zero fields printed.
 std::string encode(const Resource& resource, const json::Value& object);
+// The same for any type; kind and apiVersion are printed as they stand in `value`.
+std::string encode(const Type& type, const json::Value& value);
 
 // --- patches --------------------------------------------------------------------------------------------------
 // Strategic merge with all directives ($patch, $retainKeys, $setElementOrder, $deleteFromPrimitiveList).
