@@ -64,15 +64,21 @@ class Api {
   virtual Task<Result<std::unique_ptr<Watch>>> watch(const schema::Resource& resource, std::string ns,
                                                      ListOptions options) = 0;
   virtual Task<Result<Bytes>> create(const schema::Resource& resource, std::string ns, std::string object,
-                                     WriteOptions options = {}, std::string name = "",
-                                     std::string subresource = "") = 0;
+                                     WriteOptions options, std::string name, std::string subresource) = 0;
   virtual Task<Result<Bytes>> update(const schema::Resource& resource, std::string ns, std::string name,
-                                     std::string object, WriteOptions options = {},
-                                     std::string subresource = "") = 0;
+                                     std::string object, WriteOptions options, std::string subresource) = 0;
   virtual Task<Result<Bytes>> patch(const schema::Resource& resource, std::string ns, std::string name, PatchType type,
-                                    std::string patch, WriteOptions options = {}, std::string subresource = "") = 0;
+                                    std::string patch, WriteOptions options, std::string subresource) = 0;
   virtual Task<Result<void>> remove(const schema::Resource& resource, std::string ns, std::string name,
-                                    DeleteOptions options = {}) = 0;
+                                    DeleteOptions options) = 0;
+
+  // The same with nothing special asked. Overloads and not default arguments: g++ 12 destroys a defaulted options
+  // struct twice when it is made inside a co_await expression. For the same reason name options before the co_await.
+  Task<Result<Bytes>> create(const schema::Resource& resource, std::string ns, std::string object);
+  Task<Result<Bytes>> update(const schema::Resource& resource, std::string ns, std::string name, std::string object);
+  Task<Result<Bytes>> patch(const schema::Resource& resource, std::string ns, std::string name, PatchType type,
+                            std::string patch);
+  Task<Result<void>> remove(const schema::Resource& resource, std::string ns, std::string name);
 };
 
 }  // namespace kinglet::client
