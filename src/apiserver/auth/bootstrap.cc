@@ -26,7 +26,8 @@ Task<Result<void>> create(Registry& registry, BootstrapObject wanted) {
   const std::string name = wanted.name;
   // The collection's address: the name is in the body.
   ResourceName where = name_of(wanted);
-  auto created = co_await registry.create(user, std::move(where), std::move(body), options());
+  CreateOptions how = options();
+  auto created = co_await registry.create(user, std::move(where), std::move(body), std::move(how));
   if (!created && !created.is(Code::already_exists)) {
     co_return std::move(created.error())
         .with_context(fmt::format("create {} {}", wanted.resource->plural, name));
@@ -40,7 +41,8 @@ Task<Result<void>> update(Registry& registry, BootstrapObject wanted) {
   const User user = server_user();
   std::string body = json::print(wanted.object);
   ResourceName where = name_of(wanted);
-  auto written = co_await registry.update(user, std::move(where), std::move(body), options());
+  UpdateOptions how = options();
+  auto written = co_await registry.update(user, std::move(where), std::move(body), std::move(how));
   if (!written && !written.is(Code::conflict)) {
     co_return std::move(written.error())
         .with_context(fmt::format("update {} {}", wanted.resource->plural, wanted.name));
@@ -147,7 +149,8 @@ Task<Result<void>> publish(Registry& registry, BootstrapObject wanted) {
   if (json::text_at(*stored, {"addressType"}) != json::text_at(wanted.object, {"addressType"})) {
     const User user = server_user();
     ResourceName where = name_of(wanted);
-    auto removed = co_await registry.remove(user, std::move(where), DeleteOptions());
+    DeleteOptions how;
+    auto removed = co_await registry.remove(user, std::move(where), std::move(how));
     if (!removed && !removed.is(Code::not_found)) co_return removed.error();
     co_return co_await create(registry, std::move(wanted));
   }
