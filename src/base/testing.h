@@ -10,56 +10,61 @@
 namespace kinglet::testing {
 
 namespace detail {
-// void has no optional: it is kept as a mark.
+// What the task leaves; void has no optional: it is kept as a mark.
 template <class T>
-using Kept = std::optional<std::conditional_t<std::is_void_v<T>, bool, T>>;
+struct Outcome {
+  std::optional<std::conditional_t<std::is_void_v<T>, bool, T>> value;
+  std::exception_ptr thrown;
+  bool ended = false;
+};
 
 template <class T>
-void spawn(boost::asio::io_context& loop, Task<T> task, Kept<T>& out, std::exception_ptr& thrown) {
+Task<void> keep(Task<T> task, std::shared_ptr<Outcome<T>> out) {
   if constexpr (std::is_void_v<T>) {
-    boost::asio::co_spawn(loop, std::move(task), [&](std::exception_ptr error) {
-      thrown = error;
-      out.emplace(true);
-    });
+    co_await std::move(task);
+    out->value.emplace(true);
   } else {
-    // Awaitables of types without a default constructor end as optionals here.
-    auto wrap = [](Task<T> inner, Kept<T>& kept) -> Task<void> {
-      kept.emplace(co_await std::move(inner));
-    };
-    boost::asio::co_spawn(loop, wrap(std::move(task), out),
-                          [&](std::exception_ptr error) { thrown = error; });
+    out->value.emplace(co_await std::move(task));
   }
+}
+
+template <class T>
+std::shared_ptr<Outcome<T>> start(boost::asio::io_context& loop, Task<T> task) {
+  auto out = std::make_shared<Outcome<T>>();
+  boost::asio::co_spawn(loop, keep<T>(std::move(task), out), [out](std::exception_ptr error) {
+    out->thrown = error;
+    out->ended = true;
+  });
+  return out;
+}
+
+template <class T>
+T take(Outcome<T>& out) {
+  if (!out.ended) throw std::runtime_error("the task waits, but nothing will ever happen");
+  if (out.thrown) std::rethrow_exception(out.thrown);
+  if constexpr (!std::is_void_v<T>) return std::move(*out.value);
 }
 }  // namespace detail
 
-// Runs the loop until the task has ended. A task that waits for something that cannot happen
-// throws.
+// Runs the loop until the task has ended. A task that waits for something that cannot happen throws.
 template <class T>
 T run_task(boost::asio::io_context& loop, Task<T> task) {
-  detail::Kept<T> out;
-  std::exception_ptr thrown;
-  detail::spawn<T>(loop, std::move(task), out, thrown);
+  const auto out = detail::start<T>(loop, std::move(task));
   loop.restart();
-  while (!out && !thrown && loop.run_one() > 0) {
+  while (!out->ended && loop.run_one() > 0) {
   }
-  if (thrown) std::rethrow_exception(thrown);
-  if (!out) throw std::runtime_error("the task waits, but nothing will ever happen");
-  if constexpr (!std::is_void_v<T>) return std::move(*out);
+  return detail::take(*out);
 }
 
 // The same in virtual time, for at most `limit` of it.
 template <class T>
 T run_task(boost::asio::io_context& loop, SimClock& clock, Task<T> task,
            Duration limit = std::chrono::hours(1)) {
-  detail::Kept<T> out;
-  std::exception_ptr thrown;
-  detail::spawn<T>(loop, std::move(task), out, thrown);
+  const auto out = detail::start<T>(loop, std::move(task));
   const TimePoint end = clock.now() + limit;
-  while (!out && !thrown && clock.now() < end)
+  while (!out->ended && clock.now() < end)
     clock.run_until(loop, std::min(end, clock.now() + 100ms));
-  if (thrown) std::rethrow_exception(thrown);
-  if (!out) throw std::runtime_error("the task has not ended in time");
-  if constexpr (!std::is_void_v<T>) return std::move(*out);
+  return detail::take(*out);
 }
 
 }  // namespace kinglet::testing

@@ -56,6 +56,18 @@ EntryRef Index::make_entry(std::string key, const Value& value, Revision revisio
   return entry;
 }
 
+EntryRef Index::stored_entry(std::string_view key, std::string_view value, Revision revision,
+                             Revision created) const {
+  auto entry = std::make_shared<Entry>();
+  entry->key = key;
+  entry->value = Bytes(value);
+  entry->revision = revision;
+  entry->created = created;
+  Tags tags = indexer_ ? indexer_(key, value) : Tags();
+  entry->tags = tags.empty() ? no_tags() : std::make_shared<const Tags>(std::move(tags));
+  return entry;
+}
+
 void Index::publish_put(EntryRef entry, EntryRef previous) {
   entries_.put(entry);
   const Revision revision = entry->revision;

@@ -58,10 +58,11 @@ struct Event {
 class Watch {
  public:
   virtual ~Watch() = default;
-  // The next event. Errors: expired (the reader fell more than kWatchBacklogMax events behind, or the history
-  // was compacted under it): list again.
+  // The next event; one caller at a time. Errors: expired (the reader fell more than kWatchBacklogMax events
+  // or 32 MiB of values behind): list again; unavailable (the store is closed).
   virtual Task<Result<Event>> next() = 0;
-  // An event that is already here, without waiting; nullopt: none. Same errors.
+  // An event that is already here, without waiting; nullopt: none, which says that everything up to
+  // Store::current() has been delivered. Same errors.
   virtual Result<std::optional<Event>> poll() = 0;
 };
 constexpr size_t kWatchBacklogMax = 100'000;
@@ -108,7 +109,8 @@ class Store {
   virtual Task<Result<void>> compact(Revision through) = 0;
   virtual Result<void> healthy() const = 0;
 
-  // Flushes, compacts and bounds the store from time to time; runs until cancelled, then flushes a last time.
+  // Flushes volatile writes, forgets old history and recovers from a failed disk, from time to time, until cancelled.
+  // Writes work without it. The destructor flushes a last time and blocks for that; the loop must outlive the store.
   virtual Task<Result<void>> run() = 0;
 };
 constexpr size_t kValueBytesMax = 3 << 20;
@@ -118,7 +120,8 @@ struct SqliteOptions {
   std::function<Tags(std::string_view key, std::string_view value)> indexer;
   uint64_t size_bytes_max = 2ull << 30;     // of the file: beyond it writes that grow it are refused (unavailable)
   Duration history = std::chrono::minutes(5);  // how long old revisions are kept for lists and watches
-  size_t history_events_max = 10'000;
+  size_t history_events_max = 100'000;
+  size_t history_bytes_max = 8 << 20;  // of values that only the history still holds
 };
 // Errors: unavailable (another process has it open; damaged: says what to do), invalid (written by a newer version).
 // Recovery reads the whole database: blocking, at start only.

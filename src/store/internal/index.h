@@ -33,6 +33,10 @@ class Index {
   EntryRef make_entry(std::string key, const Value& value, Revision revision,
                       const EntryRef& previous) const;
 
+  // The same for one that is read from disk, stamped already.
+  EntryRef stored_entry(std::string_view key, std::string_view value, Revision revision,
+                        Revision created) const;
+
   void publish_put(EntryRef entry, EntryRef previous);
   void publish_remove(EntryRef last, EntryRef previous);
   // Start-up: an entry from disk, and then the revision at which it all stood; no events, no
