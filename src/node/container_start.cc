@@ -1,0 +1,209 @@
+#include "node/internal/container_start.h"
+
+#include <sys/stat.h>
+#include <unistd.h>
+
+#include <cstdio>
+#include <filesystem>
+
+#include "base/task.h"
+#include "node/container_build.h"
+#include "node/container_env.h"
+
+namespace kinglet::node {
+namespace {
+
+constexpr size_t kTerminationBytesMax = 4096;  // kubelet's limit
+constexpr size_t kFallbackLogBytesMax = 2048;
+
+// Every object that the environment refers to, fetched before anything is decided.
+class Fetched final : public ConfigSource {
+ public:
+  const api::ConfigMap* config_map(const std::string& name) const override { return find(maps_, name); }
+  const api::Secret* secret(const std::string& name) const override { return find(secrets_, name); }
+
+  Task<Result<void>> fetch(const PodParts& parts, std::string ns, api::Container container) {
+    std::vector<std::string> maps, secrets;
+    for (const auto& from : container.envFrom) {
+      if (from.configMapRef) maps.push_back(from.configMapRef->name);
+      if (from.secretRef) secrets.push_back(from.secretRef->name);
+    }
+    for (const auto& variable : container.env) {
+      if (!variable.valueFrom) continue;
+      if (variable.valueFrom->configMapKeyRef) maps.push_back(variable.valueFrom->configMapKeyRef->name);
+      if (variable.valueFrom->secretKeyRef) secrets.push_back(variable.valueFrom->secretKeyRef->name);
+    }
+    for (const auto& name : maps) {
+      auto got = co_await parts.config.config_map(ns, name);
+      if (!got && !got.is(Code::not_found)) co_return std::move(got.error());
+      if (got) maps_.emplace(name, *std::move(got));
+    }
+    for (const auto& name : secrets) {
+      auto got = co_await parts.config.secret(ns, name);
+      if (!got && !got.is(Code::not_found)) co_return std::move(got.error());
+      if (got) secrets_.emplace(name, *std::move(got));
+    }
+    co_return Result<void>();
+  }
+
+ private:
+  template <class T>
+  static const T* find(const std::map<std::string, T>& map, const std::string& name) {
+    const auto found = map.find(name);
+    return found == map.end() ? nullptr : &found->second;
+  }
+  std::map<std::string, api::ConfigMap> maps_;
+  std::map<std::string, api::Secret> secrets_;
+};
+
+Started failed(std::string reason, std::string message) {
+  Started out;
+  out.events.push_back({client::EventType::warning, "Failed", "Error: " + message});
+  out.reason = std::move(reason);
+  out.message = std::move(message);
+  return out;
+}
+
+std::string termination_path(const PodParts& parts, const std::string& uid, const std::string& container,
+                             int attempt) {
+  return fmt::format("{}/{}/{}-{}", parts.state_dir, uid, container, attempt);
+}
+
+// An empty file that the container may write its last words to.
+Result<std::string> make_termination_file(const PodParts& parts, const std::string& uid,
+                                          const std::string& container, int attempt) {
+  const std::string path = termination_path(parts, uid, container, attempt);
+  std::error_code bad;
+  std::filesystem::create_directories(std::filesystem::path(path).parent_path(), bad);
+  FILE* file = std::fopen(path.c_str(), "we");
+  if (file == nullptr) return errno_error(errno, path);
+  std::fclose(file);
+  ::chmod(path.c_str(), 0666);  // any user of the container may write it
+  return path;
+}
+
+// The last bytes of a file.
+std::string tail_of(const std::string& path, size_t bytes_max) {
+  FILE* file = std::fopen(path.c_str(), "re");
+  if (file == nullptr) return "";
+  std::fseek(file, 0, SEEK_END);
+  const long size = std::ftell(file);
+  std::fseek(file, std::max(0L, size - static_cast<long>(bytes_max)), SEEK_SET);
+  std::string text(bytes_max, '\0');
+  text.resize(std::fread(text.data(), 1, text.size(), file));
+  std::fclose(file);
+  return text;
+}
+
+// CRI log lines without their time, stream and tag.
+std::string plain_log(const std::string& cri) {
+  std::string out;
+  size_t at = 0;
+  while (at < cri.size()) {
+    const size_t end = std::min(cri.find('\n', at), cri.size());
+    size_t text = at;
+    for (int field = 0; field < 3 && text != std::string::npos; ++field) {
+      text = cri.find(' ', text);
+      if (text != std::string::npos) ++text;
+    }
+    if (text != std::string::npos && text <= end) out += cri.substr(text, end - text) + "\n";
+    at = end + 1;
+  }
+  return out;
+}
+
+// The image must be here: this version of kinglet has no registry client.
+Result<runtime::Image> local_image(const PodParts& parts, const api::Container& container) {
+  return parts.runtime.images().find(container.image);
+}
+
+Started image_missing(const api::Container& container, const Error& error) {
+  if (error.code() == Code::bad_request) {
+    Started out = failed("InvalidImageName", fmt::format("Failed to apply default image tag \"{}\": {}",
+                                                         container.image, error.message()));
+    return out;
+  }
+  if (container.imagePullPolicy == "Never") {
+    Started out;
+    out.reason = "ErrImageNeverPull";
+    out.message = fmt::format("Container image \"{}\" is not present with pull policy of Never", container.image);
+    out.events.push_back({client::EventType::warning, "ErrImageNeverPull", out.message});
+    return out;
+  }
+  Started out;
+  out.reason = "ErrImagePull";
+  out.message = fmt::format(
+      "image \"{}\" is not on this node, and this version of kinglet does not pull: bring it with `kinglet images import`",
+      container.image);
+  out.events.push_back({client::EventType::warning, "Failed",
+                        fmt::format("Failed to pull image \"{}\": {}", container.image, out.message)});
+  return out;
+}
+
+}  // namespace
+
+Task<Started> start_container(const PodParts& parts, api::Pod pod, api::Container container, std::string sandbox_id,
+                              int attempt) {
+  const auto image = local_image(parts, container);
+  if (!image) co_return image_missing(container, image.error());
+  Fetched config;
+  const auto fetched = co_await config.fetch(parts, pod.metadata.namespace_, container);
+  if (!fetched) co_return failed("CreateContainerConfigError", fetched.error().message());
+  const std::vector<api::Service> services = parts.config.services(pod.metadata.namespace_);
+  std::vector<const api::Service*> visible;
+  for (const auto& service : services) visible.push_back(&service);
+  std::string pod_ip;
+  for (const auto& sandbox : parts.runtime.sandboxes())
+    if (sandbox.id == sandbox_id && sandbox.config.labels.count("ip")) pod_ip = sandbox.config.labels.at("ip");
+  if (pod.spec.hostNetwork) pod_ip = parts.node_ip;
+  auto env = container_env({pod, container, config, visible, pod_ip, parts.node_ip, parts.node_cpu_milli,
+                            parts.node_memory_bytes});
+  if (!env) co_return failed("CreateContainerConfigError", env.error().message());
+  auto mounts = co_await parts.volumes.mounts(pod, container.name);
+  if (!mounts) co_return failed("CreateContainerConfigError", mounts.error().message());
+  const auto last_words = make_termination_file(parts, pod.metadata.uid, container.name, attempt);
+  if (!last_words) co_return failed("CreateContainerConfigError", last_words.error().message());
+
+  ContainerInput input{pod, container, attempt, *std::move(env), *std::move(mounts),
+                       container_log_path(parts.log_root, pod, container.name, attempt), *last_words,
+                       parts.node_memory_bytes};
+  runtime::ContainerConfig wanted = build_container(input);
+  auto id = co_await parts.runtime.create_container(sandbox_id, std::move(wanted));
+  if (!id) {
+    const bool config_error = id.is(Code::invalid);
+    co_return failed(config_error ? "CreateContainerConfigError" : "CreateContainerError", id.error().message());
+  }
+  Started out;
+  out.events.push_back({client::EventType::normal, "Pulled",
+                        fmt::format("Container image \"{}\" already present on machine", container.image)});
+  out.events.push_back({client::EventType::normal, "Created", "Created container: " + container.name});
+  const auto started = co_await parts.runtime.start_container(*id);
+  if (!started) {
+    Started error = failed("RunContainerError", started.error().message());
+    const auto removed = co_await parts.runtime.remove_container(*id);
+    if (!removed) error.message += " (" + removed.error().message() + ")";
+    co_return error;
+  }
+  out.events.push_back({client::EventType::normal, "Started", "Started container " + container.name});
+  out.id = *std::move(id);
+  co_return out;
+}
+
+std::string termination_message(const PodParts& parts, const api::Pod& pod, const api::Container& container,
+                                const ContainerState& state) {
+  std::string text =
+      tail_of(termination_path(parts, pod.metadata.uid, container.name, state.restart_count), kTerminationBytesMax);
+  if (text.empty() && container.terminationMessagePolicy == "FallbackToLogsOnError" && state.attempt.exit_code != 0)
+    text = plain_log(tail_of(container_log_path(parts.log_root, pod, container.name, state.restart_count),
+                             kFallbackLogBytesMax));
+  return text.empty() ? state.attempt.message : text;
+}
+
+void remove_pod_files(const PodParts& parts, const api::Pod& pod) {
+  std::error_code ignored;  // what cannot be removed now is found again when the node starts
+  std::filesystem::remove_all(
+      pod_log_dir(parts.log_root, pod.metadata.namespace_, pod.metadata.name, pod.metadata.uid), ignored);
+  std::filesystem::remove_all(parts.state_dir + "/" + pod.metadata.uid, ignored);
+}
+
+}  // namespace kinglet::node

@@ -1,0 +1,72 @@
+// NodeAgent: this machine as a Node: registration, lease and status, and a worker for each of its pods.
+//
+// Everything it knows of the cluster comes through one Api. When the API does not answer, pods go on.
+#pragma once
+#include <map>
+#include <memory>
+#include <string>
+
+#include "base/log.h"
+#include "base/signal.h"
+#include "base/task_group.h"
+#include "client/informer.h"
+#include "node/host_facts.h"
+#include "node/node_object.h"
+#include "node/pod_parts.h"
+#include "node/pod_worker.h"
+
+namespace kinglet::node {
+
+// A pod of this node, as the watch brings it; parsed when a worker wants it.
+struct LocalPod : client::Object {
+  static const schema::Resource& resource();
+  static std::shared_ptr<LocalPod> decode(const json::Value&) { return std::make_shared<LocalPod>(); }
+};
+
+class NodeAgent final {
+ public:
+  // All outlive the agent. `pods` watches the pods of this node only.
+  NodeAgent(const PodParts& parts, client::Informer<LocalPod> pods, NodeIdentity identity, HostFacts facts);
+  ~NodeAgent();
+
+  // Until cancelled, or until the runtime fails for good. Containers keep running.
+  Task<Result<void>> run();
+
+  // Null: no such pod here. By namespace and name.
+  const PodWorker* find(const std::string& ns, const std::string& name) const;
+  std::vector<const PodWorker*> workers() const;
+  // ConfigMaps or Secrets of this namespace have changed: volumes follow.
+  void refresh_volumes(const std::string& ns);
+
+ private:
+  Task<Result<void>> start_runtime();
+  Task<void> follow_containers();
+  Task<void> keep_registered();
+  Task<Result<void>> register_node();
+  Task<void> keep_lease();
+  Task<Result<void>> renew_lease();
+  Task<Result<void>> write_status(bool heartbeat);
+  Task<void> remove_orphans();
+  Task<void> rotate_logs();
+  void pod_changed(const LocalPod* before, const LocalPod* after);
+  void start_worker(api::Pod pod);
+  Task<void> run_worker(std::string uid);
+  std::vector<api::ContainerImage> images() const;
+
+  const PodParts& parts_;
+  client::Informer<LocalPod> pods_;
+  NodeIdentity identity_;
+  HostFacts facts_;
+  TaskGroup tasks_;
+  std::map<std::string, std::unique_ptr<PodWorker>> workers_;  // by pod uid
+  std::map<std::pair<std::string, std::string>, std::string> by_name_;
+  std::string node_uid_;
+  bool lease_made_ = false;
+  std::optional<api::Node> written_;
+  TimePoint written_at_{};
+  bool runtime_ready_ = false;
+  Signal ready_;
+  Log log_{"node"};
+};
+
+}  // namespace kinglet::node
