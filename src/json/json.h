@@ -25,6 +25,7 @@ Result<Value> parse(std::string_view text, std::vector<std::string>* duplicates 
 
 // One line, object keys in the order they have, "<>&" and U+2028/9 escaped as Go's encoder does.
 std::string print(const Value& value);
+void print_to(std::string& out, const Value& value);  // appends
 std::string print_pretty(const Value& value, int indent = 2);  // Go's json.MarshalIndent
 void print_string(std::string& out, std::string_view text);    // appends the quoted form
 

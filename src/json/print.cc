@@ -181,9 +181,11 @@ void print_string(std::string& out, std::string_view text) {
   out += '"';
 }
 
+void print_to(std::string& out, const Value& value) { Printer(out, -1).value(value); }
+
 std::string print(const Value& value) {
   std::string out;
-  Printer(out, -1).value(value);
+  print_to(out, value);
   return out;
 }
 
