@@ -1,5 +1,5 @@
-// The Status errors that many handlers give, in upstream's words (http.md of the API facts; k8s.io/apimachinery
-// api/errors). Each fills the details that clients look at.
+// The Status errors that many handlers give, in upstream's words (http.md of the API facts;
+// k8s.io/apimachinery api/errors). Each fills the details that clients look at.
 #pragma once
 #include <string>
 #include <string_view>
@@ -14,10 +14,13 @@ namespace kinglet::apiserver {
 Error not_found_error(const schema::Resource& resource, std::string_view name);
 // `pods "web" already exists`
 Error already_exists_error(const schema::Resource& resource, std::string_view name);
-// `Operation cannot be fulfilled on pods "web": <detail>`; without detail: the object has been modified...
-Error conflict_error(const schema::Resource& resource, std::string_view name, std::string_view detail = {});
+// `Operation cannot be fulfilled on pods "web": <detail>`; without detail: the object has been
+// modified...
+Error conflict_error(const schema::Resource& resource, std::string_view name,
+                     std::string_view detail = {});
 // `pods "web" is forbidden: <detail>`
-Error forbidden_error(const schema::Resource& resource, std::string_view name, std::string_view detail);
+Error forbidden_error(const schema::Resource& resource, std::string_view name,
+                      std::string_view detail);
 // `Internal error occurred: <detail>`
 Error internal_error(std::string_view detail);
 // `create is not supported on resources of kind "pods"`

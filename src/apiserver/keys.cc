@@ -90,7 +90,8 @@ std::string store_prefix(const schema::Resource& resource, std::string_view ns) 
   return out;
 }
 
-std::string store_key(const schema::Resource& resource, std::string_view ns, std::string_view name) {
+std::string store_key(const schema::Resource& resource, std::string_view ns,
+                      std::string_view name) {
   std::string out = store_prefix(resource, ns);
   out += name;
   return out;

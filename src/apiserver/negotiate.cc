@@ -132,8 +132,9 @@ Result<Output> negotiate(const net::Request& request, Offers offers) {
     }
   }
   if (!found) {
-    return Error(Code::not_acceptable, "only the following media types are accepted: {}",
-                 offers.watch ? "application/json, application/vnd.kubernetes.protobuf" : kAcceptedTypes);
+    return Error(
+        Code::not_acceptable, "only the following media types are accepted: {}",
+        offers.watch ? "application/json, application/vnd.kubernetes.protobuf" : kAcceptedTypes);
   }
   layout(request, output);
   if (offers.watch) output.pretty = false;
@@ -151,9 +152,15 @@ Output error_output(const net::Request& request) {
 std::string content_type(const Output& output) {
   std::string type;
   switch (output.media) {
-    case Media::json: type = "application/json"; break;
-    case Media::yaml: type = "application/yaml"; break;
-    case Media::protobuf: type = "application/vnd.kubernetes.protobuf"; break;
+    case Media::json:
+      type = "application/json";
+      break;
+    case Media::yaml:
+      type = "application/yaml";
+      break;
+    case Media::protobuf:
+      type = "application/vnd.kubernetes.protobuf";
+      break;
   }
   if (output.stream) type += ";stream=watch";
   return type;
@@ -187,9 +194,10 @@ Result<std::string> body_to_json(std::string_view content_type, std::string body
     KL_TRY_FN(value, schema::from_protobuf(body));
     return json::print(value);
   }
-  return Error(Code::unsupported_media_type,
-               "the body of the request was in an unknown format - accepted media types include: {}",
-               kAcceptedTypes);
+  return Error(
+      Code::unsupported_media_type,
+      "the body of the request was in an unknown format - accepted media types include: {}",
+      kAcceptedTypes);
 }
 
 }  // namespace kinglet::apiserver

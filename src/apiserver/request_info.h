@@ -1,4 +1,5 @@
-// What a request means: its verb, resource, namespace and name, from method and path (http.md section 1).
+// What a request means: its verb, resource, namespace and name, from method and path (http.md
+// section 1).
 #pragma once
 #include <string>
 
@@ -15,16 +16,17 @@ struct RequestInfo {
   bool is_resource = false;
   std::string verb;  // as in Attributes; for non-resource requests the lower-case method
   std::string group, version, plural, subresource, ns, name;
-  std::string rest;                            // what follows the subresource: proxy paths, without leading '/'
+  std::string rest;  // what follows the subresource: proxy paths, without leading '/'
   std::string path;
-  std::string selected_name;  // list, watch, deletecollection: the one name that fieldSelector asks for
+  std::string
+      selected_name;  // list, watch, deletecollection: the one name that fieldSelector asks for
   const schema::Resource* resource = nullptr;  // null: not a resource that is served
   Attributes attributes() const;
 };
 RequestInfo request_info(const net::Request& request);
 
-// A route that the generic registry does not serve: discovery, OpenAPI, health, logs, exec, reviews, token requests.
-// The request is authenticated and authorised before it gets here.
+// A route that the generic registry does not serve: discovery, OpenAPI, health, logs, exec,
+// reviews, token requests. The request is authenticated and authorised before it gets here.
 class Extension {
  public:
   virtual ~Extension() = default;

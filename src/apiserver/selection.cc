@@ -23,16 +23,20 @@ Result<void> check_field(const schema::Resource& resource, schema::FieldRequirem
   const auto fields = traits_of(stored.group, stored.plural).fields;
   const auto path = stored_path(resource, term.field);
   if (std::find(fields.begin(), fields.end(), path) == fields.end()) {
-    if (!fields.empty()) return Error(Code::bad_request, "field label not supported: {}", term.field);
-    return Error(Code::bad_request,
-                 "\"{}\" is not a known field selector: only \"metadata.name\", \"metadata.namespace\"", term.field);
+    if (!fields.empty())
+      return Error(Code::bad_request, "field label not supported: {}", term.field);
+    return Error(
+        Code::bad_request,
+        "\"{}\" is not a known field selector: only \"metadata.name\", \"metadata.namespace\"",
+        term.field);
   }
   term.field = path;
   return {};
 }
 
 // Tags are sorted by name; `prefix` + `name` is compared without being joined.
-const std::string* find_tag(const store::Tags& tags, std::string_view prefix, std::string_view name) {
+const std::string* find_tag(const store::Tags& tags, std::string_view prefix,
+                            std::string_view name) {
   const auto less = [&](const auto& tag) {
     const std::string_view text = tag.first;
     const int head = text.substr(0, prefix.size()).compare(prefix);
@@ -57,10 +61,12 @@ std::optional<std::string> selected_name(std::string_view field_selector) {
 Result<Selection> Selection::make(const schema::Resource& resource, std::string_view labels,
                                   std::string_view fields) {
   Selection out;
-  if (labels.size() > kSelectorBytesMax) return Error(Code::bad_request, "the label selector is too long");
+  if (labels.size() > kSelectorBytesMax)
+    return Error(Code::bad_request, "the label selector is too long");
   KL_TRY_FN(selector, schema::Selector::parse(labels));
   out.labels_ = std::move(selector);
-  if (fields.size() > kSelectorBytesMax) return Error(Code::bad_request, "the field selector is too long");
+  if (fields.size() > kSelectorBytesMax)
+    return Error(Code::bad_request, "the field selector is too long");
   KL_TRY_FN(terms, schema::parse_field_selector(fields));
   out.fields_ = std::move(terms);
   for (auto& term : out.fields_) {
@@ -68,6 +74,11 @@ Result<Selection> Selection::make(const schema::Resource& resource, std::string_
     if (term.field == "metadata.name" && term.equal) out.only_name_ = term.value;
   }
   return out;
+}
+
+void Selection::select_name(std::string name) {
+  only_name_ = name;
+  fields_.push_back({"metadata.name", std::move(name), true});
 }
 
 bool Selection::matches(const store::Entry& entry) const {

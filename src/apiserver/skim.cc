@@ -8,7 +8,8 @@ namespace {
 constexpr size_t kNone = std::string_view::npos;
 
 size_t skip_space(std::string_view text, size_t at) {
-  while (at < text.size() && (text[at] == ' ' || text[at] == '\n' || text[at] == '\t' || text[at] == '\r'))
+  while (at < text.size() &&
+         (text[at] == ' ' || text[at] == '\n' || text[at] == '\t' || text[at] == '\r'))
     ++at;
   return at;
 }
@@ -25,7 +26,8 @@ size_t skip_string(std::string_view text, size_t at) {
   return kNone;
 }
 
-// The index behind the value that begins at `at`. Brackets are counted, not matched: enough for text that a printer made.
+// The index behind the value that begins at `at`. Brackets are counted, not matched: enough for
+// text that a printer made.
 size_t skip_value(std::string_view text, size_t at) {
   if (at >= text.size()) return kNone;
   if (text[at] == '"') return skip_string(text, at);
@@ -50,8 +52,9 @@ size_t skip_value(std::string_view text, size_t at) {
 
 }  // namespace
 
-void skim_members(std::string_view text,
-                  const std::function<bool(std::string_view name, std::string_view value)>& member) {
+void skim_members(
+    std::string_view text,
+    const std::function<bool(std::string_view name, std::string_view value)>& member) {
   size_t at = skip_space(text, 0);
   if (at >= text.size() || text[at] != '{') return;
   ++at;
@@ -73,7 +76,8 @@ void skim_members(std::string_view text,
   }
 }
 
-std::optional<std::string_view> skim(std::string_view text, std::initializer_list<std::string_view> path) {
+std::optional<std::string_view> skim(std::string_view text,
+                                     std::initializer_list<std::string_view> path) {
   for (const auto step : path) {
     std::optional<std::string_view> found;
     skim_members(text, [&](std::string_view name, std::string_view value) {
@@ -100,8 +104,8 @@ std::string skim_text(std::string_view text, std::initializer_list<std::string_v
   return raw ? scalar_text(*raw) : std::string();
 }
 
-// Only name, generateName, namespace, selfLink and uid stand before it, all strings, in which quotes are escaped:
-// the first occurrence is the member.
+// Only name, generateName, namespace, selfLink and uid stand before it, all strings, in which
+// quotes are escaped: the first occurrence is the member.
 std::optional<Span> revision_digits(std::string_view text) {
   constexpr std::string_view kMember = "\"resourceVersion\":\"";
   constexpr std::string_view kMetadata = "\"metadata\":{";

@@ -39,27 +39,33 @@ json::Object details_of(const Error::Details& details) {
 }  // namespace
 
 Error not_found_error(const schema::Resource& resource, std::string_view name) {
-  return with_resource(Error(Code::not_found, "{} \"{}\" not found", resource.qualified_, name), resource, name);
-}
-
-Error already_exists_error(const schema::Resource& resource, std::string_view name) {
-  return with_resource(Error(Code::already_exists, "{} \"{}\" already exists", resource.qualified_, name),
+  return with_resource(Error(Code::not_found, "{} \"{}\" not found", resource.qualified_, name),
                        resource, name);
 }
 
-Error conflict_error(const schema::Resource& resource, std::string_view name, std::string_view detail) {
+Error already_exists_error(const schema::Resource& resource, std::string_view name) {
+  return with_resource(
+      Error(Code::already_exists, "{} \"{}\" already exists", resource.qualified_, name), resource,
+      name);
+}
+
+Error conflict_error(const schema::Resource& resource, std::string_view name,
+                     std::string_view detail) {
   if (detail.empty()) {
     detail =
-        "the object has been modified; please apply your changes to the latest version and try again";
+        "the object has been modified; please apply your changes to the latest version and try "
+        "again";
   }
   return with_resource(Error(Code::conflict, "Operation cannot be fulfilled on {} \"{}\": {}",
                              resource.qualified_, name, detail),
                        resource, name);
 }
 
-Error forbidden_error(const schema::Resource& resource, std::string_view name, std::string_view detail) {
+Error forbidden_error(const schema::Resource& resource, std::string_view name,
+                      std::string_view detail) {
   return with_resource(
-      Error(Code::forbidden, "{} \"{}\" is forbidden: {}", resource.qualified_, name, detail), resource, name);
+      Error(Code::forbidden, "{} \"{}\" is forbidden: {}", resource.qualified_, name, detail),
+      resource, name);
 }
 
 Error internal_error(std::string_view detail) {
@@ -69,9 +75,10 @@ Error internal_error(std::string_view detail) {
 }
 
 Error method_not_supported(const schema::Resource& resource, std::string_view action) {
-  return with_resource(Error(Code::method_not_allowed, "{} is not supported on resources of kind \"{}\"",
-                             action, resource.qualified_),
-                       resource, "");
+  return with_resource(
+      Error(Code::method_not_allowed, "{} is not supported on resources of kind \"{}\"", action,
+            resource.qualified_),
+      resource, "");
 }
 
 Error forbidden(const User& user, const Attributes& attributes, const std::string& reason) {
@@ -103,7 +110,9 @@ Error forbidden(const User& user, const Attributes& attributes, const std::strin
 }
 
 json::Value success_status(int code) {
-  json::Object status = {{"kind", "Status"}, {"apiVersion", "v1"}, {"metadata", json::Object()},
+  json::Object status = {{"kind", "Status"},
+                         {"apiVersion", "v1"},
+                         {"metadata", json::Object()},
                          {"status", "Success"}};
   if (code != 0) status["code"] = code;
   return status;
@@ -111,13 +120,11 @@ json::Value success_status(int code) {
 
 json::Value status_object(const Error& error) {
   json::Object metadata;
-  if (!error.details().continue_token.empty()) metadata["continue"] = error.details().continue_token;
-  json::Object status = {{"kind", "Status"},
-                         {"apiVersion", "v1"},
-                         {"metadata", std::move(metadata)},
-                         {"status", "Failure"},
-                         {"message", error.message()},
-                         {"reason", reason_of(error.code())}};
+  if (!error.details().continue_token.empty())
+    metadata["continue"] = error.details().continue_token;
+  json::Object status = {
+      {"kind", "Status"},    {"apiVersion", "v1"},         {"metadata", std::move(metadata)},
+      {"status", "Failure"}, {"message", error.message()}, {"reason", reason_of(error.code())}};
   auto details = details_of(error.details());
   if (!details.empty()) status["details"] = std::move(details);
   status["code"] = http_status_of(error.code());

@@ -1,5 +1,5 @@
-// The parts of a store key: "<group>/<plural>/<ns>/<name>", without <ns>/ for cluster-scoped kinds. The core group is
-// written "core", so that no part is empty.
+// The parts of a store key: "<group>/<plural>/<ns>/<name>", without <ns>/ for cluster-scoped kinds.
+// The core group is written "core", so that no part is empty.
 #pragma once
 #include <string_view>
 

@@ -20,7 +20,7 @@ struct Output {
   std::string meta_version;  // of the transform: "v1" or "v1beta1"
   bool stream = false;       // the client asked for `;stream=watch`
   bool pretty = false;
-  bool gzip = false;         // the client takes it
+  bool gzip = false;  // the client takes it
   // The stored bytes can be sent as they are.
   bool verbatim() const { return media == Media::json && transform == Transform::none && !pretty; }
 };
@@ -39,13 +39,15 @@ Output error_output(const net::Request& request);
 std::string content_type(const Output& output);
 // A whole document (not a piece of a watch) in the media type, newline included.
 Bytes render_value(const Output& output, const json::Value& value);
-// The same from canonical JSON text; copies nothing when it can be sent as it is but for the newline.
+// The same from canonical JSON text; copies nothing when it can be sent as it is but for the
+// newline.
 Result<Bytes> render_text(const Output& output, std::string_view text);
 
 // The media type of a Content-Type header: lower case, without parameters; "" when absent.
 std::string media_type(std::string_view content_type);
-// The body as JSON text, from any accepted encoding; duplicate keys found in YAML go to `duplicates`.
-// Errors: unsupported_media_type, bad_request.
-Result<std::string> body_to_json(std::string_view content_type, std::string body, std::vector<std::string>* duplicates);
+// The body as JSON text, from any accepted encoding; duplicate keys found in YAML go to
+// `duplicates`. Errors: unsupported_media_type, bad_request.
+Result<std::string> body_to_json(std::string_view content_type, std::string body,
+                                 std::vector<std::string>* duplicates);
 
 }  // namespace kinglet::apiserver

@@ -1,4 +1,5 @@
-// Which objects a list or watch is about: label and field selectors, decided on an entry's tags without decoding it.
+// Which objects a list or watch is about: label and field selectors, decided on an entry's tags
+// without decoding it.
 #pragma once
 #include <optional>
 #include <string>
@@ -19,7 +20,10 @@ std::optional<std::string> selected_name(std::string_view field_selector);
 class Selection {
  public:
   // Errors: bad_request (syntax, a field that cannot be selected by).
-  static Result<Selection> make(const schema::Resource& resource, std::string_view labels, std::string_view fields);
+  static Result<Selection> make(const schema::Resource& resource, std::string_view labels,
+                                std::string_view fields);
+  // Narrows it to one name.
+  void select_name(std::string name);
   bool everything() const { return labels_.empty() && fields_.empty(); }
   bool matches(const store::Entry& entry) const;
   // Set when at most one key can match.

@@ -1,4 +1,5 @@
-// What the registry must know about a kind before any hook runs. One row per kind that differs from the rule.
+// What the registry must know about a kind before any hook runs. One row per kind that differs from
+// the rule.
 #pragma once
 #include <span>
 #include <string_view>
@@ -22,7 +23,8 @@ struct Traits {
 // The row of a kind, or the rule for all others.
 const Traits& traits_of(std::string_view group, std::string_view plural);
 
-// The resource in whose form an object is stored: the same kind of another version or group (events, autoscalers).
+// The resource in whose form an object is stored: the same kind of another version or group
+// (events, autoscalers).
 const schema::Resource& stored_form(const schema::Resource& resource);
 
 }  // namespace kinglet::apiserver
