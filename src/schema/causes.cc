@@ -27,8 +27,24 @@ void Path::append_to(std::string& out) const {
 }
 
 std::string message_value(const json::Value& value) {
-  if (value.is_null()) return "null";
-  return json::print(value);
+  // The printer escapes for HTML, as Go's JSON encoder does; messages are not JSON.
+  const std::string printed = json::print(value);
+  std::string out;
+  for (size_t i = 0; i < printed.size(); ++i) {
+    const std::string_view escape = std::string_view(printed).substr(i, 6);
+    const char plain = escape == "\\u003c"   ? '<'
+                       : escape == "\\u003e" ? '>'
+                       : escape == "\\u0026" ? '&'
+                                             : '\0';
+    if (plain != '\0') {
+      out += plain;
+      i += 5;
+      continue;
+    }
+    out += printed[i];
+    if (printed[i] == '\\' && i + 1 < printed.size()) out += printed[++i];
+  }
+  return out;
 }
 
 void add_required(Causes& causes, const Path& path, std::string_view detail) {
