@@ -1,0 +1,190 @@
+#include "cli/wire_server.h"
+
+#include "apiserver/auth/authn.h"
+#include "apiserver/auth/authorizer.h"
+#include "apiserver/auth/bootstrap.h"
+#include "apiserver/auth/reviews.h"
+#include "apiserver/auth/token_request.h"
+#include "apiserver/discovery/discovery.h"
+#include "apiserver/server.h"
+#include "base/log.h"
+#include "base/task.h"
+#include "base/task_group.h"
+#include "cli/version.h"
+#include "client/informer.h"
+#include "controllers/controllers.h"
+#include "net/server.h"
+#include "scheduler/scheduler.h"
+#include "store/store.h"
+
+namespace kinglet::cli {
+namespace {
+
+apiserver::User component(const char* name) { return {name, "", {"system:authenticated"}, {}}; }
+
+apiserver::User node_user(const std::string& node) {
+  return {"system:node:" + node, "", {"system:nodes", "system:authenticated"}, {}};
+}
+
+// The node that lives in this process; other nodes come with the tunnel.
+class LocalNodes final : public client::NodeEndpoints {
+ public:
+  net::Handler* find(const std::string& name) override { return name == name_ ? handler_ : nullptr; }
+  void set(const std::string& name, net::Handler* handler) {
+    name_ = name;
+    handler_ = handler;
+  }
+
+ private:
+  std::string name_;
+  net::Handler* handler_ = nullptr;
+};
+
+store::SqliteOptions store_options(const ServerSetup& setup) {
+  store::SqliteOptions options;
+  options.path = setup.options.server_dir() + "/db/state.db";
+  options.indexer = apiserver::index_tags;
+  return options;
+}
+
+apiserver::TokenOptions token_options(const ServerSetup& setup) {
+  apiserver::TokenOptions options;
+  options.key_pem = setup.pki.service_key_pem;
+  return options;
+}
+
+apiserver::AuthnOptions authn_options(const ServerSetup& setup) {
+  apiserver::AuthnOptions options;
+  options.shared_tokens.push_back({setup.tokens.server_secret, apiserver::join_user("server")});
+  if (setup.tokens.agent_secret != setup.tokens.server_secret)
+    options.shared_tokens.push_back({setup.tokens.agent_secret, apiserver::join_user("agent")});
+  return options;
+}
+
+net::ServerOptions listen_options(const ServerSetup& setup) {
+  net::ServerOptions options;
+  if (!setup.options.bind_address.empty()) options.address = setup.options.bind_address;
+  options.port = setup.options.https_listen_port;
+  options.key_pair = setup.pki.serving;
+  options.client_ca_pem = setup.pki.client_ca.certificate_pem;
+  return options;
+}
+
+class Wired final : public ControlPlane {
+ public:
+  Wired(Clock& clock, Random& random, const ServerSetup& setup, std::unique_ptr<Metrics> metrics,
+        std::unique_ptr<store::Store> store)
+      : clock_(clock),
+        random_(random),
+        setup_(setup),
+        metrics_(std::move(metrics)),
+        store_(std::move(store)),
+        authorizer_(apiserver::make_authorizer(*store_)),
+        registry_(apiserver::make_registry(*store_, clock, random, registry_options())),
+        tokens_(*registry_, clock, random, token_options(setup)),
+        authenticator_(
+            apiserver::make_authenticator(*registry_, clock, *authorizer_, tokens_, authn_options(setup))),
+        handler_(apiserver::make_handler({*registry_, *authenticator_, *authorizer_, clock, random, *metrics_,
+                                          extensions()})),
+        controller_api_(apiserver::make_local_api(*registry_, nullptr, component("system:kube-controller-manager"))),
+        scheduler_api_(apiserver::make_local_api(*registry_, nullptr, component("system:kube-scheduler"))),
+        node_api_(apiserver::make_local_api(*registry_, authorizer_.get(), node_user(setup.node_name))),
+        informers_(*controller_api_, clock, random),
+        controllers_(controllers::make_controllers(*controller_api_, clock, random, *metrics_, informers_,
+                                                   controller_options())),
+        scheduler_(scheduler::make_scheduler(*scheduler_api_, clock, random, *metrics_, informers_, {})) {}
+
+  Result<void> bind() {
+    KL_TRY_FN(server, net::listen(clock_, *metrics_, *handler_, listen_options(setup_)));
+    server_ = std::move(server);
+    return {};
+  }
+
+  Task<Result<void>> run(std::function<void()> ready) override {
+    TaskGroup parts;
+    parts.add("store", store_->run());
+    parts.add("https", server_->run());
+    parts.add("events", registry_->expire_events());
+    parts.add("control loops", start_control(parts, std::move(ready)));
+    co_return co_await parts.run();
+  }
+
+  client::Api& node_api() override { return *node_api_; }
+  void set_node(const std::string& name, net::Handler* kubelet) override { nodes_.set(name, kubelet); }
+  Metrics& metrics() override { return *metrics_; }
+
+ private:
+  apiserver::RegistryOptions registry_options() {
+    apiserver::RegistryOptions options;
+    options.hooks = apiserver::make_hooks({setup_.options.service_cidr, setup_.options.service_node_port_range});
+    options.admission = apiserver::make_admission(clock_);
+    options.admission.push_back(apiserver::make_escalation_check(*authorizer_));
+    return options;
+  }
+
+  std::vector<std::unique_ptr<apiserver::Extension>> extensions() {
+    std::vector<std::unique_ptr<apiserver::Extension>> out;
+    apiserver::DiscoveryParts discovery{*metrics_, clock_, kVersion, setup_.pki.service_key_pem,
+                                        [this] { return readiness(); }};
+    for (auto& extension : apiserver::make_discovery(std::move(discovery))) out.push_back(std::move(extension));
+    out.push_back(apiserver::make_reviews(*authenticator_, *authorizer_, clock_));
+    out.push_back(apiserver::make_token_request(*registry_, tokens_));
+    out.push_back(apiserver::make_node_proxy(*registry_, nodes_, clock_));
+    return out;
+  }
+
+  controllers::Options controller_options() const {
+    controllers::Options options;
+    options.root_ca = setup_.pki.server_ca.certificate_pem;
+    return options;
+  }
+
+  Result<void> readiness() const {
+    if (!ready_) return Error(Code::service_unavailable, "the cluster's first objects are not there yet");
+    return store_->healthy();
+  }
+
+  // The cluster's first objects, then everything that acts on objects.
+  Task<Result<void>> start_control(TaskGroup& parts, std::function<void()> ready) {
+    apiserver::ApiAddress address{setup_.service_ip, setup_.advertise_address, setup_.options.https_listen_port};
+    KL_CHECK(co_await apiserver::bootstrap_cluster(*registry_, address), "first objects");
+    ready_ = true;
+    ready();
+    parts.add("informers", informers_.run());
+    parts.add("controllers", controllers_->run());
+    parts.add("scheduler", scheduler_->run());
+    co_return Result<void>();
+  }
+
+  Clock& clock_;
+  Random& random_;
+  const ServerSetup& setup_;
+  std::unique_ptr<Metrics> metrics_;
+  std::unique_ptr<store::Store> store_;
+  std::unique_ptr<apiserver::RbacAuthorizer> authorizer_;
+  std::unique_ptr<apiserver::Registry> registry_;
+  apiserver::ServiceAccountTokens tokens_;
+  std::unique_ptr<apiserver::Authenticator> authenticator_;
+  LocalNodes nodes_;
+  std::unique_ptr<net::Handler> handler_;
+  std::unique_ptr<client::Api> controller_api_, scheduler_api_, node_api_;
+  client::Informers informers_;
+  std::unique_ptr<controllers::Controllers> controllers_;
+  std::unique_ptr<scheduler::Scheduler> scheduler_;
+  std::unique_ptr<net::Server> server_;
+  bool ready_ = false;
+};
+
+}  // namespace
+
+Result<std::unique_ptr<ControlPlane>> make_control_plane(Files& files, Clock& clock, Random& random,
+                                                         const ServerSetup& setup) {
+  KL_CHECK_FN(files.make_dirs(setup.options.server_dir() + "/db"));
+  auto metrics = make_metrics();
+  KL_TRY_FN(store, store::open_sqlite(files, clock, *metrics, store_options(setup)));
+  auto wired = std::make_unique<Wired>(clock, random, setup, std::move(metrics), std::move(store));
+  KL_CHECK_FN(wired->bind());
+  return std::unique_ptr<ControlPlane>(std::move(wired));
+}
+
+}  // namespace kinglet::cli
