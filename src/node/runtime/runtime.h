@@ -133,6 +133,8 @@ class Runtime {
   // Errors: not_found, unavailable (the machine counts no memory: fields stay 0 instead).
   virtual Result<ContainerStats> stats(const std::string& id) const = 0;
   virtual Result<ContainerStats> sandbox_stats(const std::string& id) const = 0;
+  // Sets limits of a cgroup between the root and the pods ("/kubepods/burstable"), making it if needed.
+  virtual Result<void> set_cgroup(const std::string& path, const Resources& resources) = 0;
   virtual Task<Result<uint64_t>> writable_layer_bytes(std::string id) = 0;  // walks the files: not often
 
   // Moves logs that have grown beyond the limit aside ("0.log.20260102-150405") and drops the oldest. One pass; call
