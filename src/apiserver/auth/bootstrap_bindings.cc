@@ -119,6 +119,8 @@ constexpr BootstrapBinding kBindings[] = {
      "ServiceAccount:kube-system/cloud-provider"},
     {"kube-system/system:controller:token-cleaner", "kube-system/system:controller:token-cleaner",
      "ServiceAccount:kube-system/token-cleaner"},
+    {"kinglet:join-info", "kinglet:join-info",
+     "Group:system:authenticated,Group:system:unauthenticated"},
     // A node that holds a join token asks for its certificate itself; which requests are then
     // approved without a person is decided by the next two.
     {"kinglet:node-bootstrapper", "system:node-bootstrapper", "Group:system:bootstrappers"},

@@ -12,6 +12,8 @@ constexpr std::string_view kRecord = "create,update,patch";
 constexpr BootstrapRule kRules[] = {
     {"cluster-admin", "*", "*", "*"},
     {"cluster-admin", "*", "", "", "", "*"},
+    // What a machine that wants to join may see before it can prove anything.
+    {"kinglet:join-info", "get", "", "", "", "/cacerts"},
     {"system:aggregate-to-admin", "create", "authorization.k8s.io", "localsubjectaccessreviews"},
     {"system:aggregate-to-admin", kAll, "rbac.authorization.k8s.io", "rolebindings,roles"},
     {"system:aggregate-to-edit", kRead, "core",

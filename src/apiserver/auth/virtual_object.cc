@@ -40,4 +40,11 @@ Task<void> respond_virtual(net::Exchange& exchange, int status, json::Value obje
   (void)sent;  // a peer that has gone needs no answer
 }
 
+Task<void> respond_page_not_found(net::Exchange& exchange) {
+  std::string text = "404 page not found\n";
+  std::string type = "text/plain; charset=utf-8";
+  auto sent = co_await net::respond_text(exchange, 404, std::move(text), std::move(type));
+  (void)sent;  // a peer that has gone needs no answer
+}
+
 }  // namespace kinglet::apiserver

@@ -16,5 +16,7 @@ Task<Result<json::Value>> read_virtual(net::Exchange& exchange, std::string_view
                                        std::string_view kind, std::string_view type);
 // Answers with the object in the encoding that the client accepts.
 Task<void> respond_virtual(net::Exchange& exchange, int status, json::Value object);
+// The plain text that clients get for a path that nobody serves.
+Task<void> respond_page_not_found(net::Exchange& exchange);
 
 }  // namespace kinglet::apiserver
