@@ -12,14 +12,14 @@
 namespace kinglet::net {
 
 struct ClientTls {
-  std::string ca_pem;        // empty with verify: the system's
+  std::string ca_pem;  // empty with verify: the system's
   bool verify = true;
-  std::string server_name;   // empty: the host
-  KeyPair key_pair;          // client certificate; empty: none
+  std::string server_name;  // empty: the host
+  KeyPair key_pair;         // client certificate; empty: none
 };
 struct ClientRequest {
   std::string method = "GET";
-  std::string url;           // http:// or https://, IPv6 in brackets
+  std::string url;  // http:// or https://, IPv6 in brackets
   Headers headers;
   std::string body;
   ClientTls tls;
@@ -32,7 +32,8 @@ struct ClientResponse {
   Headers headers;
   std::string body;
 };
-// Errors: unavailable (cannot connect), timeout, too_large, bad_request (URL), unauthorized (certificate).
+// Errors: unavailable (cannot connect), timeout, too_large, bad_request (URL), unauthorized
+// (certificate).
 Task<Result<ClientResponse>> fetch(Clock& clock, ClientRequest request);
 
 // Connects and closes: the TCP probe.

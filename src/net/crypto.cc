@@ -68,7 +68,8 @@ Result<std::string> decode(std::string_view text, const std::array<int8_t, 256>&
       out += static_cast<char>(bits >> count & 0xff);
     }
   }
-  // Bits left over must be zero: otherwise two texts would mean the same bytes (and the same token).
+  // Bits left over must be zero: otherwise two texts would mean the same bytes (and the same
+  // token).
   if ((bits & ((1u << count) - 1)) != 0) return bad;
   return out;
 }
@@ -80,9 +81,9 @@ std::string sha512(std::string_view data) { return digest(EVP_sha512(), data); }
 std::string hmac_sha256(std::string_view key, std::string_view data) {
   std::array<unsigned char, EVP_MAX_MD_SIZE> out;
   unsigned int size = 0;
-  const auto* done = HMAC(EVP_sha256(), key.data(), static_cast<int>(key.size()),
-                          reinterpret_cast<const unsigned char*>(data.data()), data.size(),
-                          out.data(), &size);
+  const auto* done =
+      HMAC(EVP_sha256(), key.data(), static_cast<int>(key.size()),
+           reinterpret_cast<const unsigned char*>(data.data()), data.size(), out.data(), &size);
   KL_ASSERT(done, "hmac failed");
   return {reinterpret_cast<char*>(out.data()), size};
 }

@@ -14,7 +14,7 @@ std::string sha512(std::string_view data);
 std::string hmac_sha256(std::string_view key, std::string_view data);
 std::string to_hex(std::string_view raw);
 std::string base64(std::string_view raw);
-std::string base64url(std::string_view raw);  // no padding
+std::string base64url(std::string_view raw);                // no padding
 Result<std::string> from_base64(std::string_view text);     // errors: bad_request
 Result<std::string> from_base64url(std::string_view text);  // padding optional
 bool equal_constant_time(std::string_view a, std::string_view b);

@@ -24,8 +24,10 @@ TEST(Crypto, base64_in_both_alphabets) {
   struct Case {
     std::string raw, standard, url;
   };
-  const Case cases[] = {{"", "", ""},           {"f", "Zg==", "Zg"},
-                        {"fo", "Zm8=", "Zm8"},  {"foo", "Zm9v", "Zm9v"},
+  const Case cases[] = {{"", "", ""},
+                        {"f", "Zg==", "Zg"},
+                        {"fo", "Zm8=", "Zm8"},
+                        {"foo", "Zm9v", "Zm9v"},
                         {"foob", "Zm9vYg==", "Zm9vYg"},
                         {"\xfb\xff\xfe", "+//+", "-__-"}};
   for (const auto& c : cases) {
@@ -39,7 +41,8 @@ TEST(Crypto, base64_in_both_alphabets) {
 }
 
 TEST(Crypto, base64_refuses_what_is_not_canonical) {
-  for (const char* text : {"Z", "Zg", "Zg=", "Zg===", "Zh==", "Zm9v\n", "-__-", "=", "====", "Zm=v"})
+  for (const char* text :
+       {"Z", "Zg", "Zg=", "Zg===", "Zh==", "Zm9v\n", "-__-", "=", "====", "Zm=v"})
     EXPECT_TRUE(from_base64(text).is(Code::bad_request)) << text;
   for (const char* text : {"Z", "Zh", "Zg=", "+//+", "Zg==="})
     EXPECT_TRUE(from_base64url(text).is(Code::bad_request)) << text;

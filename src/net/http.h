@@ -1,4 +1,5 @@
-// One request and its answer, whatever carried it: HTTP/1.1, HTTP/2, a tunnel, or a call in the same process.
+// One request and its answer, whatever carried it: HTTP/1.1, HTTP/2, a tunnel, or a call in the
+// same process.
 #pragma once
 #include <cstdint>
 #include <memory>
@@ -17,8 +18,10 @@ namespace kinglet::net {
 
 class Headers {
  public:
-  void add(std::string name, std::string value) { rows_.emplace_back(std::move(name), std::move(value)); }
-  void set(std::string_view name, std::string value);  // replaces all of that name
+  void add(std::string name, std::string value) {
+    rows_.emplace_back(std::move(name), std::move(value));
+  }
+  void set(std::string_view name, std::string value);    // replaces all of that name
   const std::string* find(std::string_view name) const;  // first; names compare without case
   std::string_view get(std::string_view name) const;     // "" when absent
   std::vector<std::string> all(std::string_view name) const;
@@ -31,16 +34,16 @@ class Headers {
 
 // Who is at the other end, as far as TLS has proven it.
 struct Peer {
-  std::string address;  // "10.0.0.7:51234"
+  std::string address;                // "10.0.0.7:51234"
   bool certificate_verified = false;  // a client certificate signed by the configured CA
   std::string common_name;
   std::vector<std::string> organizations;
 };
 
 struct Request {
-  std::string method;  // upper case
-  std::string target;  // as sent: path and query
-  std::string path;    // percent-decoded, no query
+  std::string method;                                      // upper case
+  std::string target;                                      // as sent: path and query
+  std::string path;                                        // percent-decoded, no query
   std::vector<std::pair<std::string, std::string>> query;  // decoded, in order
   Headers headers;
   Peer peer;
@@ -54,7 +57,7 @@ Result<void> split_target(Request& request);
 // A byte stream after an upgrade, or a plain connection.
 class Stream {
  public:
-  virtual ~Stream() = default;  // closes
+  virtual ~Stream() = default;                                 // closes
   virtual Task<Result<size_t>> read(std::span<char> out) = 0;  // 0: the peer has finished
   virtual Task<Result<void>> write(std::string_view bytes) = 0;
   virtual Task<Result<void>> close_write() = 0;  // half close where the carrier can
@@ -75,22 +78,24 @@ class WebSocket {
   virtual Task<Result<void>> close(uint16_t code, std::string reason) = 0;
 };
 
-// The server's side of one request. Exactly one of respond(), start()...finish(), accept_websocket(), upgrade().
-// Lives until Handler::serve returns; a peer that goes away cancels serve().
+// The server's side of one request. Exactly one of respond(), start()...finish(),
+// accept_websocket(), upgrade(). Lives until Handler::serve returns; a peer that goes away cancels
+// serve().
 class Exchange {
  public:
   virtual ~Exchange() = default;
   virtual Request& request() = 0;
 
-  // The whole body. Errors: too_large (more than limit), timeout (slow sender), unavailable (peer gone).
+  // The whole body. Errors: too_large (more than limit), timeout (slow sender), unavailable (peer
+  // gone).
   virtual Task<Result<std::string>> read_body(size_t limit) = 0;
   // A part of the body; 0: its end.
   virtual Task<Result<size_t>> read_some(std::span<char> out) = 0;
 
   // A complete answer; content-length is added. Pieces are sent as they are, without being joined.
   virtual Task<Result<void>> respond(int status, Headers headers, std::vector<Bytes> body) = 0;
-  // A streamed answer (chunked on HTTP/1.1). write() returns when the peer's window has room again: a slow reader slows
-  // the writer, and one that takes nothing for kSlowPeerTimeout is cut.
+  // A streamed answer (chunked on HTTP/1.1). write() returns when the peer's window has room again:
+  // a slow reader slows the writer, and one that takes nothing for kSlowPeerTimeout is cut.
   virtual Task<Result<void>> start(int status, Headers headers) = 0;
   virtual Task<Result<void>> write(std::span<const Bytes> pieces) = 0;
   virtual Task<Result<void>> finish() = 0;
@@ -105,7 +110,8 @@ class Exchange {
 class Handler {
  public:
   virtual ~Handler() = default;
-  // Answers one request. If it returns without having answered, the server answers 500. Runs on the loop, many at once.
+  // Answers one request. If it returns without having answered, the server answers 500. Runs on the
+  // loop, many at once.
   virtual Task<void> serve(Exchange& exchange) = 0;
 };
 

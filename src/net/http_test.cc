@@ -29,10 +29,12 @@ TEST(SplitTarget, decodes_path_and_query) {
   const Case cases[] = {
       {"/", "/", {}},
       {"*", "*", {}},
-      {"/api/v1/pods?watch=true&labelSelector=a%3Db", "/api/v1/pods",
+      {"/api/v1/pods?watch=true&labelSelector=a%3Db",
+       "/api/v1/pods",
        {{"watch", "true"}, {"labelSelector", "a=b"}}},
       {"/a%2Fb+c", "/a/b+c", {}},
-      {"/x?command=sh&command=-c&command=echo+%2B", "/x",
+      {"/x?command=sh&command=-c&command=echo+%2B",
+       "/x",
        {{"command", "sh"}, {"command", "-c"}, {"command", "echo +"}}},
       {"/x?", "/x", {}},
       {"/x?&&a&b=", "/x", {{"a", ""}, {"b", ""}}},
@@ -53,8 +55,8 @@ TEST(SplitTarget, decodes_path_and_query) {
 }
 
 TEST(SplitTarget, refuses_what_no_client_sends) {
-  for (const char* target : {"", "api", "/%", "/%2", "/%zz", "/a b", "/\x01", "/x?a=%", "/%00",
-                             "/x?a=\n", "?a=1"}) {
+  for (const char* target :
+       {"", "api", "/%", "/%2", "/%zz", "/a b", "/\x01", "/x?a=%", "/%00", "/x?a=\n", "?a=1"}) {
     Request request;
     request.target = target;
     EXPECT_TRUE(split_target(request).is(Code::bad_request)) << target;

@@ -1,4 +1,5 @@
-// JWT with ES256: header {"alg":"ES256","kid":...}, signature r || s of 32 bytes each (RFC 7518, 3.4).
+// JWT with ES256: header {"alg":"ES256","kid":...}, signature r || s of 32 bytes each (RFC
+// 7518, 3.4).
 #include <openssl/core_names.h>
 #include <openssl/ecdsa.h>
 

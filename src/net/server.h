@@ -15,9 +15,9 @@
 namespace kinglet::net {
 
 struct ServerLimits {
-  size_t connections_max = 4096;        // beyond: accepted and closed at once
+  size_t connections_max = 4096;  // beyond: accepted and closed at once
   size_t connections_per_address_max = 1024;
-  size_t header_bytes_max = 64 << 10;   // request line and headers; 431 beyond
+  size_t header_bytes_max = 64 << 10;  // request line and headers; 431 beyond
   size_t streams_per_connection_max = 250;
   Duration handshake_timeout = std::chrono::seconds(10);
   Duration header_timeout = std::chrono::seconds(10);  // slow-loris
@@ -39,11 +39,12 @@ class Server {
 struct ServerOptions {
   std::string address = "::";  // dual stack; an IPv4-only kernel falls back to 0.0.0.0
   uint16_t port = 6443;
-  KeyPair key_pair;             // empty: plain HTTP (tests, probes)
-  std::string client_ca_pem;    // client certificates are optional, and verified against this
+  KeyPair key_pair;           // empty: plain HTTP (tests, probes)
+  std::string client_ca_pem;  // client certificates are optional, and verified against this
   ServerLimits limits;
 };
 // Binds at once. Errors: io (address in use: says by whom to look), invalid (key does not fit).
-Result<std::unique_ptr<Server>> listen(Clock& clock, Metrics& metrics, Handler& handler, ServerOptions options);
+Result<std::unique_ptr<Server>> listen(Clock& clock, Metrics& metrics, Handler& handler,
+                                       ServerOptions options);
 
 }  // namespace kinglet::net

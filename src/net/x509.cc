@@ -14,8 +14,8 @@ using NamesPtr = Openssl<GENERAL_NAMES, GENERAL_NAMES_free>;
 using ExtensionPtr = Openssl<X509_EXTENSION, X509_EXTENSION_free>;
 
 constexpr size_t kNamesMax = 1000;  // alternative names in one certificate
-// RFC 5280's ub-common-name and ub-organization-name are 64; Kubernetes user names may be longer, and Go does
-// not care, so neither do we: OpenSSL checks only when asked to by table.
+// RFC 5280's ub-common-name and ub-organization-name are 64; Kubernetes user names may be longer,
+// and Go does not care, so neither do we: OpenSSL checks only when asked to by table.
 constexpr size_t kNameBytesMax = 1024;
 
 time_t seconds(WallTime time) {
@@ -51,7 +51,8 @@ Result<void> add_extension(X509* cert, X509* issuer, int kind, const char* value
 
 Result<std::string> packed_address(const std::string& text) {
   unsigned char raw[16];
-  if (inet_pton(AF_INET, text.c_str(), raw) == 1) return std::string(reinterpret_cast<char*>(raw), 4);
+  if (inet_pton(AF_INET, text.c_str(), raw) == 1)
+    return std::string(reinterpret_cast<char*>(raw), 4);
   if (inet_pton(AF_INET6, text.c_str(), raw) == 1)
     return std::string(reinterpret_cast<char*>(raw), 16);
   return Error(Code::invalid, "\"{}\" is not an IP address", text);
@@ -166,7 +167,8 @@ Result<std::string> make_key() {
   PkeyPtr key(EVP_EC_gen("P-256"));
   if (!key) return openssl_error(Code::internal, "make key");
   BioPtr bio(BIO_new(BIO_s_mem()));
-  if (PEM_write_bio_PKCS8PrivateKey(bio.get(), key.get(), nullptr, nullptr, 0, nullptr, nullptr) != 1)
+  if (PEM_write_bio_PKCS8PrivateKey(bio.get(), key.get(), nullptr, nullptr, 0, nullptr, nullptr) !=
+      1)
     return openssl_error(Code::internal, "make key");
   return drain(bio.get());
 }

@@ -19,8 +19,8 @@ struct CertificateRequest {
   std::string common_name;
   std::vector<std::string> organizations;
   std::vector<std::string> dns_names;
-  std::vector<std::string> addresses;  // IPv4 or IPv6 text
-  bool client = false, server = false; // extended key usage
+  std::vector<std::string> addresses;   // IPv4 or IPv6 text
+  bool client = false, server = false;  // extended key usage
   WallTime not_before, not_after;
 };
 
@@ -36,7 +36,8 @@ Result<std::string> make_key();  // PKCS#8 PEM
 Result<KeyPair> make_ca(const std::string& common_name, WallTime not_before, WallTime not_after);
 Result<KeyPair> issue(const KeyPair& ca, const CertificateRequest& request);
 // Signs a PKCS#10 request (PEM): its public key with `request`'s names.
-Result<std::string> sign_csr(const KeyPair& ca, const std::string& csr_pem, const CertificateRequest& request);
+Result<std::string> sign_csr(const KeyPair& ca, const std::string& csr_pem,
+                             const CertificateRequest& request);
 Result<CertificateInfo> read_certificate(const std::string& pem);
 Result<CertificateInfo> read_csr(const std::string& pem);  // names only; the signature is checked
 

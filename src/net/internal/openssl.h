@@ -41,9 +41,9 @@ BioPtr read_bio(std::string_view pem);
 std::string drain(BIO* bio);
 
 // Errors: invalid.
-Result<PkeyPtr> read_key(const std::string& pem);         // private
-Result<PkeyPtr> read_any_key(const std::string& pem);     // private or public
-Result<X509Ptr> read_x509(const std::string& pem);        // the first certificate
+Result<PkeyPtr> read_key(const std::string& pem);      // private
+Result<PkeyPtr> read_any_key(const std::string& pem);  // private or public
+Result<X509Ptr> read_x509(const std::string& pem);     // the first certificate
 Result<std::string> public_key_der(EVP_PKEY* key);
 
 // The names in a certificate's subject.

@@ -1,0 +1,32 @@
+// Outgoing connections: what fetch(), the tests and later the tunnel begin with.
+#pragma once
+#include "net/client.h"
+#include "net/internal/transport.h"
+
+namespace kinglet::net {
+
+struct Url {
+  bool tls = false;
+  std::string host;  // no brackets
+  uint16_t port = 0;
+  std::string target;  // path and query, at least "/"
+};
+// http:// and https:// only. Errors: bad_request.
+Result<Url> parse_url(const std::string& url);
+std::string host_header(const Url& url);
+
+// Connects and ends the handshake. `alpn`: one protocol, or empty. Errors: unavailable,
+// unauthorized, invalid.
+Task<Result<std::unique_ptr<Transport>>> dial(Clock& clock, std::string host, uint16_t port,
+                                              const ClientTls* tls, std::string alpn);
+
+// A WebSocket client (tests, the CLI): HTTP/1.1 upgrade. `random` outlives the socket.
+Task<Result<std::unique_ptr<WebSocket>>> dial_websocket(Clock& clock, Random& random,
+                                                        std::string url, ClientTls tls,
+                                                        std::vector<std::string> subprotocols);
+
+// A connection as a Stream, beginning with `first` (bytes that were read too far).
+std::unique_ptr<Stream> make_transport_stream(std::unique_ptr<Transport> transport,
+                                              std::string first);
+
+}  // namespace kinglet::net
