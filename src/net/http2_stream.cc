@@ -148,6 +148,10 @@ Task<void> Http2Stream::serve() {
     const auto answered = co_await respond_text(*this, status, valid.error().message());
     (void)answered;
   }
+  if (state_ == State::streaming && !protocol_.empty()) {
+    const auto ended = co_await finish();  // a WebSocket's stream ends with its handler
+    (void)ended;
+  }
   if (state_ == State::open && !closed_) {
     c_.server().log.error("a request was left without an answer", kv("path", request_.path));
     const auto answered = co_await respond_text(*this, 500, "internal error\n");

@@ -48,8 +48,8 @@ std::vector<BadFrame> bad_frames() {
       {"unmasked", std::string("\x81\x02hi", 4), "\x03\xea"},
       {"reserved bit", std::string("\xc1\x82\x00\x00\x00\x00hi", 8), "\x03\xea"},
       {"bad UTF-8", std::string("\x81\x82\x00\x00\x00\x00\xff\xff", 8), "\x03\xef"},
-      {"long ping", std::string("\x89\xfe\x00\x7e\x00\x00\x00\x00", 8), "\x03\xea"},
-      {"too large", std::string("\x82\xff\x00\x00\x00\x00\x7f\xff\xff\xff\0\0\0\0", 14),
+      {"long ping", std::string("\x89\xfe\x00\x7e\x00\x00\x00\x00", 8), ""},
+      {"too large", std::string("\x82\xff\x00\x00\x00\x00\x7f\xff\xff\xff\0\0\0\0x", 15),
        "\x03\xf1"},
   };
 }
@@ -124,7 +124,7 @@ Task<void> WebSocketTest::breaks_rules() {
     transport->shutdown_write();
     const std::string answer = co_await read_until(*transport, "");
     EXPECT_EQ(answer.substr(0, 1), "\x88");
-    EXPECT_EQ(answer.size() >= 4 ? answer.substr(2, 2) : answer, c.answer);
+    EXPECT_EQ(answer.substr(std::min<size_t>(2, answer.size()), 2), c.answer);
   }
 }
 TEST_F(WebSocketTest, a_client_that_breaks_the_rules_is_told_so) { run(breaks_rules()); }
