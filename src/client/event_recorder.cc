@@ -31,13 +31,14 @@ EventRecorder::EventRecorder(Api& api, Clock& clock, Random& random, Metrics& me
                                {{"component", component_}})) {}
 
 void EventRecorder::event(const ObjectReference& about, EventType type, std::string reason,
-                          std::string message) {
+                          std::string message, std::string as) {
   if (queue_.size() >= kQueuedMax) {
     dropped_.add();
     return;
   }
   if (message.size() > kMessageBytesMax) message.resize(kMessageBytesMax);
-  queue_.push_back({about, type, std::move(reason), std::move(message), clock_.wall()});
+  if (as.empty()) as = component_;
+  queue_.push_back({about, type, std::move(reason), std::move(message), std::move(as), clock_.wall()});
   queued_.notify_all();
 }
 
@@ -64,7 +65,7 @@ void EventRecorder::bound(std::map<std::string, T>& remembered) {
 bool EventRecorder::within_budget(const Told& told) {
   const auto now = clock_.now();
   bound(budgets_);
-  auto [at, fresh] = budgets_.try_emplace(subject(told.about), Budget{kBurst, now});
+  auto [at, fresh] = budgets_.try_emplace(told.component + '/' + subject(told.about), Budget{kBurst, now});
   auto& budget = at->second;
   budget.tokens = std::min<double>(
       kBurst, budget.tokens + std::chrono::duration<double>(now - budget.refilled).count() /
@@ -77,7 +78,7 @@ bool EventRecorder::within_budget(const Told& told) {
 
 std::string EventRecorder::correlate(Told& told) {
   const auto now = clock_.now();
-  const auto alike = subject(told.about) + '/' + text_of(told.type) + '/' + told.reason;
+  const auto alike = told.component + '/' + subject(told.about) + '/' + text_of(told.type) + '/' + told.reason;
   bound(similar_);
   auto& similar = similar_[alike];
   if (now - similar.since > kSimilarWindow) similar = {{}, now};
@@ -131,7 +132,7 @@ json::Value EventRecorder::object_of(const Told& told, const std::string& name) 
   for (const auto& [key, value] : parts)
     if (!value.empty()) involved[key] = value;
   if (about.revision > 0) involved["resourceVersion"] = std::to_string(about.revision);
-  json::Object source = {{"component", component_}};
+  json::Object source = {{"component", told.component}};
   if (!host_.empty()) source["host"] = host_;
   const auto when = rfc3339(told.when);
   return json::Object{
@@ -146,7 +147,7 @@ json::Value EventRecorder::object_of(const Told& told, const std::string& name) 
       {"lastTimestamp", when},
       {"count", 1},
       {"type", text_of(told.type)},
-      {"reportingComponent", component_},
+      {"reportingComponent", told.component},
       {"reportingInstance", host_}};
 }
 

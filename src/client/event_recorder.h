@@ -25,7 +25,8 @@ class EventRecorder {
   // `component` is source.component ("kubelet"), `host` source.host ("" for what is not a node).
   EventRecorder(Api& api, Clock& clock, Random& random, Metrics& metrics, std::string component, std::string host = {});
 
-  void event(const ObjectReference& about, EventType type, std::string reason, std::string message);
+  // `as`: another component than the recorder's own, for the many controllers that share one.
+  void event(const ObjectReference& about, EventType type, std::string reason, std::string message, std::string as = {});
   Task<void> run();  // until cancelled; what is queued then is lost
 
   static constexpr size_t kQueuedMax = 1000;
@@ -35,7 +36,7 @@ class EventRecorder {
   struct Told {
     ObjectReference about;
     EventType type;
-    std::string reason, message;
+    std::string reason, message, component;
     WallTime when;
   };
   struct Written {  // an Event object that a repetition adds to

@@ -1,0 +1,39 @@
+// What each controller is built from, and the list of them all.
+#pragma once
+#include <memory>
+
+#include "client/controller.h"
+#include "client/event_recorder.h"
+#include "client/informer.h"
+#include "controllers/controllers.h"
+
+namespace kinglet::controllers {
+
+struct Deps {
+  client::Api& api;
+  Clock& clock;
+  Random& random;
+  Metrics& metrics;
+  client::Informers& informers;
+  client::EventRecorder& events;
+  const Options& options;
+
+  std::unique_ptr<client::Runner> runner(std::string name, int workers = 4) const {
+    return std::make_unique<client::Runner>(api, clock, random, metrics,
+                                            client::RunnerOptions{std::move(name), workers});
+  }
+};
+
+using RunnerPtr = std::unique_ptr<client::Runner>;
+RunnerPtr make_replica_set(const Deps& deps);
+RunnerPtr make_deployment(const Deps& deps);
+RunnerPtr make_endpoint_slice(const Deps& deps);
+RunnerPtr make_endpoints(const Deps& deps);
+RunnerPtr make_namespace(const Deps& deps);
+RunnerPtr make_service_account(const Deps& deps);
+RunnerPtr make_root_ca(const Deps& deps);
+RunnerPtr make_node_lifecycle(const Deps& deps);
+RunnerPtr make_taint_eviction(const Deps& deps);
+RunnerPtr make_pod_gc(const Deps& deps);
+
+}  // namespace kinglet::controllers

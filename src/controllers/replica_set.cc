@@ -1,0 +1,189 @@
+// ReplicaSet controller: keeps as many pods as wanted.
+#include "base/task.h"
+#include "client/write.h"
+#include "controllers/internal/batch.h"
+#include "controllers/internal/ownership.h"
+#include "controllers/internal/parts.h"
+#include "controllers/internal/replica_plan.h"
+
+namespace kinglet::controllers {
+namespace {
+using client::Api;
+using client::EventType;
+using client::Informer;
+using client::Outcome;
+constexpr char kComponent[] = "replicaset-controller";
+
+json::Value status_patch(const ReplicaSet::Status& status) {
+  json::Array conditions;
+  for (const auto& c : status.conditions)
+    conditions.push_back(json::Object{{"type", c.type},
+                                      {"status", c.status},
+                                      {"lastTransitionTime", c.transition},
+                                      {"reason", c.reason},
+                                      {"message", c.message}});
+  // Zeros are absent in the canonical form, except replicas.
+  const auto number = [](int64_t n) { return n == 0 ? json::Value() : json::Value(n); };
+  return json::Object{
+      {"status", json::Object{{"replicas", status.replicas},
+                              {"fullyLabeledReplicas", number(status.fully_labeled)},
+                              {"readyReplicas", number(status.ready)},
+                              {"availableReplicas", number(status.available)},
+                              {"observedGeneration", number(status.observed_generation)},
+                              {"conditions", conditions.empty() ? json::Value() : json::Value(std::move(conditions))}}}};
+}
+
+class ReplicaSets final : public client::Reconciler {
+ public:
+  ReplicaSets(const Deps& deps, client::Runner& runner)
+      : clock_(deps.clock),
+        events_(deps.events),
+        sets_(runner.reads(deps.informers.of<ReplicaSet>())),
+        pods_(runner.reads(deps.informers.of<Pod>())) {
+    pods_by_owner_ = pods_.index_by_controller();
+    orphans_ = pods_.index("orphans", [](const Pod& pod, std::vector<std::string>& keys) {
+      if (!pod.meta.controller() && !pod.terminal()) keys.push_back(pod.meta.ns);
+    });
+    siblings_ = sets_.index_by_controller();
+    sets_.on_change([&runner](const ReplicaSet*, const ReplicaSet* after) {
+      if (after) runner.add(after->meta.key());
+    });
+    pods_.on_change([this, &runner](const Pod* before, const Pod* after) {
+      if (before) wake_owner(runner, *before);
+      if (after) wake_owner(runner, *after);
+    });
+  }
+
+  Task<Result<Outcome>> reconcile(Api& api, ObjectKey key) override {
+    const auto set = sets_.find(key);
+    if (!set) co_return Outcome::done();  // deleted; the garbage collector takes its pods
+    const auto claims = claims_of(*set);
+    if (!claims.adopt.empty() || !claims.release.empty()) {
+      const auto meta = set->meta;
+      KL_CHECK(co_await execute_claims(api, ReplicaSet::resource(), meta, Pod::resource(), claims));
+    }
+    std::vector<Ref<const Pod>> pods;
+    for (const auto* part : {&claims.owned, &claims.adopt})
+      for (const auto& pod : *part) pods.push_back(std::static_pointer_cast<const Pod>(pod));
+
+    const auto template_json = template_of(*set);
+    Result<void> scaled;
+    const char* failed = "FailedCreate";
+    if (!set->meta.deleted) {
+      const auto plan = plan_replicas(*set, pods, siblings_on(*set), clock_.wall());
+      if (!plan.remove.empty()) failed = "FailedDelete";
+      scaled = co_await execute(api, set, template_json, plan);
+    }
+    co_return co_await write_status(api, set, pods, template_json, scaled, failed);
+  }
+
+ private:
+  static json::Value template_of(const ReplicaSet& set) {
+    const auto object = whole(set);
+    const auto* found = json::find(object, {"spec", "template"});
+    return found ? *found : json::Value(json::Object{});
+  }
+
+  void wake_owner(client::Runner& runner, const Pod& pod) {
+    if (const auto* owner = pod.meta.controller()) {
+      if (owner->kind == "ReplicaSet") runner.add({pod.meta.ns, owner->name});
+      return;
+    }
+    for (const auto& set : sets_.list(pod.meta.ns))
+      if (client::matches(set->selector, pod.meta.labels)) runner.add(set->meta.key());
+  }
+
+  Claims claims_of(const ReplicaSet& set) const {
+    std::vector<Ref<const Object>> candidates;
+    for (const auto& pod : pods_.core().indexed(pods_by_owner_, set.meta.uid)) candidates.push_back(pod);
+    for (const auto& pod : pods_.core().indexed(orphans_, set.meta.ns)) candidates.push_back(pod);
+    return plan_claims(set.meta, set.selector, candidates);
+  }
+
+  // Active pods per node of this set and of the sets of the same deployment.
+  NodeCounts siblings_on(const ReplicaSet& set) const {
+    NodeCounts counts;
+    const auto count = [&](const std::string& uid) {
+      for (const auto& pod : pods_.indexed(pods_by_owner_, uid))
+        if (pod->active()) ++counts[pod->node_name];
+    };
+    const auto* owner = set.meta.controller();
+    if (!owner) {
+      count(set.meta.uid);
+      return counts;
+    }
+    for (const auto& sibling : sets_.indexed(siblings_, owner->uid)) count(sibling->meta.uid);
+    return counts;
+  }
+
+  Task<Result<void>> execute(Api& api, Ref<const ReplicaSet> set, const json::Value& template_json, ReplicaPlan plan) {
+    const auto about = client::reference_to(ReplicaSet::resource(), set->meta);
+    if (plan.create > 0) {
+      const auto pod = pod_from(template_json, client::controller_ref(ReplicaSet::resource(), set->meta));
+      MakeTask make = [&](int) { return create_pod(api, about, pod); };
+      co_return co_await slow_start(plan.create, std::move(make));
+    }
+    MakeTask make = [&](int i) { return remove_pod(api, about, plan.remove[static_cast<size_t>(i)]); };
+    co_return co_await all(static_cast<int>(plan.remove.size()), std::move(make));
+  }
+
+  Task<Result<void>> create_pod(Api& api, const client::ObjectReference& about, const json::Value& pod) {
+    const auto made = co_await client::create(api, Pod::resource(), about.ns, pod);
+    if (made) {
+      const auto object = json::parse(made->view());
+      events_.event(about, EventType::normal, "SuccessfulCreate",
+                    fmt::format("Created pod: {}", object ? json::text_at(*object, {"metadata", "name"}) : ""),
+                    kComponent);
+      co_return Result<void>();
+    }
+    // A namespace that is going away takes no new pods; that is not worth an event.
+    if (made.error().message().find("because it is being terminated") == std::string::npos)
+      events_.event(about, EventType::warning, "FailedCreate",
+                    fmt::format("Error creating: {}", made.error().message()), kComponent);
+    co_return made.error();
+  }
+
+  Task<Result<void>> remove_pod(Api& api, const client::ObjectReference& about, Ref<const Pod> pod) {
+    const auto key = pod->meta.key();
+    const auto removed = co_await client::remove(api, Pod::resource(), key, pod->meta.uid);
+    if (removed)
+      events_.event(about, EventType::normal, "SuccessfulDelete", "Deleted pod: " + pod->meta.name, kComponent);
+    else if (!removed.is(Code::not_found))
+      events_.event(about, EventType::warning, "FailedDelete",
+                    fmt::format("Error deleting: {}", removed.error().message()), kComponent);
+    co_return client::unless(Code::not_found, removed);
+  }
+
+  Task<Result<Outcome>> write_status(Api& api, Ref<const ReplicaSet> set, const std::vector<Ref<const Pod>>& pods,
+                                     const json::Value& template_json, Result<void> scaled, const char* failed) {
+    std::optional<Condition> failure;
+    if (!scaled) failure = Condition{"ReplicaFailure", "True", failed, scaled.error().message(), rfc3339(clock_.wall()), {}};
+    const auto status = replica_status(*set, pods, client::pairs_of(json::find(template_json, {"metadata", "labels"})),
+                                       failure, clock_.wall());
+    if (status != set->status) {
+      const auto patch = status_patch(status);
+      const auto key = set->meta.key();
+      const auto written = co_await client::merge_status(api, ReplicaSet::resource(), key, patch);
+      KL_CHECK(client::unless(Code::not_found, written), "status of {}", key.text());
+    }
+    if (!scaled) co_return scaled.error();
+    auto outcome = Outcome::done();
+    outcome.or_again(next_available(pods, std::chrono::seconds(set->min_ready_seconds), clock_.wall()));
+    co_return outcome;
+  }
+
+  Clock& clock_;
+  client::EventRecorder& events_;
+  Informer<ReplicaSet> sets_;
+  Informer<Pod> pods_;
+  size_t pods_by_owner_ = 0, orphans_ = 0, siblings_ = 0;
+};
+}  // namespace
+
+RunnerPtr make_replica_set(const Deps& deps) {
+  auto runner = deps.runner("replicaset");
+  runner->use(std::make_unique<ReplicaSets>(deps, *runner));
+  return runner;
+}
+
+}  // namespace kinglet::controllers
