@@ -39,9 +39,12 @@ Result<json::Value> strategic_merge(const Type& type, const json::Value& origina
 void validate_structure(const Resource& resource, const json::Value& object, std::vector<Cause>& causes);
 
 // --- protobuf -------------------------------------------------------------------------------------------------
-// The "k8s\0" envelope both ways. Errors: bad_request.
+// The "k8s\0" envelope both ways. What is read is canonical, as decode gives it. Errors: bad_request.
 Result<json::Value> from_protobuf(std::string_view bytes);
+// The type is found by apiVersion and kind; empty when there is none (a custom resource): JSON is all it has.
 std::string to_protobuf(const json::Value& object);
+// A frame of a protobuf watch, without its length; `object` as to_protobuf gives it.
+std::string protobuf_watch_event(std::string_view type, std::string_view object);
 
 // --- Table ----------------------------------------------------------------------------------------------------
 // The cells of one row in wide form, in the order of resource.columns. `now` for ages.

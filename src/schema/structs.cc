@@ -217,21 +217,30 @@ json::Value write_member(const Field& field, const void* at) {
   }
 }
 
+void write_members(const StructInfo& info, const void* in, json::Object& object);
+
+json::Value write_object(const StructInfo& info, const void* in) {
+  json::Object object;
+  write_members(info, in, object);
+  return object;
+}
+
 json::Value write_object_member(const Member& member, const void* at) {
   const Field& field = member.field();
-  if (field.type->form == JsonForm::strings) return write_member<std::vector<std::string>>(field, at);
+  if (field.type->form == JsonForm::strings)
+    return write_member<std::vector<std::string>>(field, at);
   const StructInfo& info = member.type();
   if (member.ops == nullptr) {
-    json::Value value = write_struct(info, at);
+    json::Value value = write_object(info, at);
     return value.get_object().empty() ? json::Value() : value;
   }
   size_t count = 0;
   const auto* element = static_cast<const std::byte*>(member.ops->data(at, count));
   if (field.cardinality == Cardinality::one)
-    return count == 0 ? json::Value() : write_struct(info, element);
+    return count == 0 ? json::Value() : write_object(info, element);
   if (count == 0) return nullptr;
   json::Array items;
-  for (size_t i = 0; i < count; ++i) items.push_back(write_struct(info, element + i * info.size));
+  for (size_t i = 0; i < count; ++i) items.push_back(write_object(info, element + i * info.size));
   return items;
 }
 
@@ -266,6 +275,13 @@ json::Value write_one(const Member& member, const void* at) {
   return nullptr;
 }
 
+void write_members(const StructInfo& info, const void* in, json::Object& object) {
+  for (const Member& member : info.members) {
+    json::Value value = write_one(member, static_cast<const std::byte*>(in) + member.offset);
+    if (!value.is_null()) object[member.field().name] = std::move(value);
+  }
+}
+
 }  // namespace
 
 Result<void> read_struct(const StructInfo& info, const json::Value& value, void* out) {
@@ -287,10 +303,7 @@ json::Value write_struct(const StructInfo& info, const void* in) {
     object["kind"] = info.type->kind;
     object["apiVersion"] = info.type->api_version;
   }
-  for (const Member& member : info.members) {
-    json::Value value = write_one(member, static_cast<const std::byte*>(in) + member.offset);
-    if (!value.is_null()) object[member.field().name] = std::move(value);
-  }
+  write_members(info, in, object);
   return object;
 }
 
