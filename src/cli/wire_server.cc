@@ -6,6 +6,9 @@
 #include "apiserver/auth/reviews.h"
 #include "apiserver/auth/token_request.h"
 #include "apiserver/discovery/discovery.h"
+#include "apiserver/discovery/health.h"
+#include "apiserver/discovery/openapi.h"
+#include "apiserver/discovery/trust.h"
 #include "apiserver/server.h"
 #include "base/log.h"
 #include "base/task.h"
@@ -124,9 +127,18 @@ class Wired final : public ControlPlane {
 
   std::vector<std::unique_ptr<apiserver::Extension>> extensions() {
     std::vector<std::unique_ptr<apiserver::Extension>> out;
-    apiserver::DiscoveryParts discovery{*metrics_, clock_, kVersion, setup_.pki.service_key_pem,
-                                        [this] { return readiness(); }};
-    for (auto& extension : apiserver::make_discovery(std::move(discovery))) out.push_back(std::move(extension));
+    health_.add("first-objects", apiserver::HealthChecks::Means::not_ready, [this]() -> Result<void> {
+      if (bootstrapped_) return {};
+      return Error(Code::service_unavailable, "the cluster's first objects are not there yet");
+    });
+    health_.add("store", apiserver::HealthChecks::Means::not_ready, [this] { return store_->healthy(); });
+    out.push_back(apiserver::make_health(health_));
+    out.push_back(apiserver::make_discovery(
+        {kVersion, fmt::format("{}:{}", setup_.advertise_address, setup_.options.https_listen_port)}));
+    out.push_back(apiserver::make_openapi());
+    out.push_back(apiserver::make_metrics_page(*metrics_));
+    out.push_back(apiserver::make_issuer_discovery(tokens_));
+    out.push_back(apiserver::make_ca_page(setup_.pki.server_ca.certificate_pem));
     out.push_back(apiserver::make_reviews(*authenticator_, *authorizer_, clock_));
     out.push_back(apiserver::make_token_request(*registry_, tokens_));
     out.push_back(apiserver::make_node_proxy(*registry_, nodes_, clock_));
@@ -139,16 +151,11 @@ class Wired final : public ControlPlane {
     return options;
   }
 
-  Result<void> readiness() const {
-    if (!ready_) return Error(Code::service_unavailable, "the cluster's first objects are not there yet");
-    return store_->healthy();
-  }
-
   // The cluster's first objects, then everything that acts on objects.
   Task<Result<void>> start_control(TaskGroup& parts, std::function<void()> ready) {
     apiserver::ApiAddress address{setup_.service_ip, setup_.advertise_address, setup_.options.https_listen_port};
     KL_CHECK(co_await apiserver::bootstrap_cluster(*registry_, address), "first objects");
-    ready_ = true;
+    bootstrapped_ = true;
     ready();
     parts.add("informers", informers_.run());
     parts.add("controllers", controllers_->run());
@@ -166,13 +173,14 @@ class Wired final : public ControlPlane {
   apiserver::ServiceAccountTokens tokens_;
   std::unique_ptr<apiserver::Authenticator> authenticator_;
   LocalNodes nodes_;
+  apiserver::HealthChecks health_;
   std::unique_ptr<net::Handler> handler_;
   std::unique_ptr<client::Api> controller_api_, scheduler_api_, node_api_;
   client::Informers informers_;
   std::unique_ptr<controllers::Controllers> controllers_;
   std::unique_ptr<scheduler::Scheduler> scheduler_;
   std::unique_ptr<net::Server> server_;
-  bool ready_ = false;
+  bool bootstrapped_ = false;
 };
 
 }  // namespace
