@@ -1,0 +1,132 @@
+#include "cli/wire_node.h"
+
+#include <filesystem>
+
+#include "base/task.h"
+#include "base/task_group.h"
+#include "cli/version.h"
+#include "client/event_recorder.h"
+#include "client/informer.h"
+#include "node/api_config.h"
+#include "node/container_lookup.h"
+#include "node/images_api.h"
+#include "node/kubelet_api.h"
+#include "node/network/network.h"
+#include "node/node_agent.h"
+#include "node/volumes/api_volumes.h"
+
+namespace kinglet::cli {
+namespace {
+
+std::vector<std::string> own_command(const char* name) {
+  return {std::filesystem::read_symlink("/proc/self/exe").string(), name};
+}
+
+runtime::RuntimeOptions runtime_options(const ServerSetup& setup) {
+  runtime::RuntimeOptions options;
+  options.data_dir = setup.options.agent_dir();
+  options.unpack_command = own_command("unpack-image");
+  return options;
+}
+
+network::NetworkOptions network_options(const ServerSetup& setup) {
+  network::NetworkOptions options;
+  options.pod_cidr = setup.pod_cidr;
+  options.cluster_cidr = setup.options.cluster_cidr;
+  options.service_cidr = setup.options.service_cidr;
+  const auto& off = setup.options.disable;
+  if (std::find(off.begin(), off.end(), "coredns") == off.end()) options.cluster_dns = setup.cluster_dns;
+  else options.cluster_dns.clear();
+  options.cluster_domain = setup.options.cluster_domain;
+  options.node_name = setup.node_name;
+  options.nft_command = own_command("apply-nftables");
+  return options;
+}
+
+node::NodeIdentity identity_of(const ServerSetup& setup) {
+  return {setup.node_name, setup.node_ip, setup.options.node_labels, setup.options.node_taints, kVersion};
+}
+
+node::DnsSettings dns_settings(Files& files, const ServerSetup& setup, const network::NetworkOptions& network) {
+  node::DnsSettings dns;
+  dns.cluster_dns = setup.cluster_dns;
+  dns.cluster_domain = setup.options.cluster_domain;
+  dns.cluster_dns_enabled = !network.cluster_dns.empty();
+  auto text = read_file(files, network.resolv_conf);
+  if (text) dns.host_resolv_conf = *std::move(text);  // a machine without one resolves only the cluster's names
+  return dns;
+}
+
+// The kubelet API, and the node's image commands beside it.
+class Kubelet final : public net::Handler {
+ public:
+  Kubelet(std::unique_ptr<net::Handler> api, runtime::Images& images) : api_(std::move(api)), images_(images) {}
+  Task<void> serve(net::Exchange& exchange) override {
+    if (node::is_images_request(exchange.request()))
+      co_await node::serve_images(images_, exchange);
+    else
+      co_await api_->serve(exchange);
+  }
+
+ private:
+  std::unique_ptr<net::Handler> api_;
+  runtime::Images& images_;
+};
+
+class Wired final : public NodeSide {
+ public:
+  Wired(Files& files, Clock& clock, Random& random, const ServerSetup& setup, client::Api& api, Metrics& metrics,
+        std::unique_ptr<runtime::Runtime> runtime, std::unique_ptr<client::Informers> informers,
+        std::unique_ptr<network::Network> network, node::HostFacts facts)
+      : informers_(std::move(informers)),
+        runtime_(std::move(runtime)),
+        network_(std::move(network)),
+        events_(api, clock, random, metrics, "kubelet", setup.node_name),
+        config_(api, informers_->of<node::KnownService>()),
+        volumes_(node::make_api_volumes(setup.options.agent_dir() + "/pods", config_, api, clock)),
+        parts_{api, *runtime_, *network_, *volumes_, config_, events_, clock, random, setup.node_name, setup.node_ip,
+               "/var/log/pods", setup.options.agent_dir() + "/termination",
+               dns_settings(files, setup, network_options(setup)), facts.cpus * 1000, facts.memory_bytes},
+        agent_(parts_, informers_->of<node::LocalPod>("", "spec.nodeName=" + setup.node_name), identity_of(setup),
+               std::move(facts)),
+        lookup_(parts_, agent_),
+        kubelet_(node::make_kubelet_api(lookup_, clock), runtime_->images()) {}
+
+  Task<Result<void>> run() override {
+    KL_CHECK(co_await network_->setup(), "pod network");
+    TaskGroup parts;
+    parts.add("node informers", informers_->run());
+    parts.add("node events", events_.run());
+    parts.add("network", network_->run());
+    parts.add("agent", agent_.run());
+    co_return co_await parts.run();
+  }
+
+  net::Handler* kubelet() override { return &kubelet_; }
+
+ private:
+  std::unique_ptr<client::Informers> informers_;
+  std::unique_ptr<runtime::Runtime> runtime_;
+  std::unique_ptr<network::Network> network_;
+  client::EventRecorder events_;
+  node::ApiConfig config_;
+  std::unique_ptr<node::PodVolumes> volumes_;
+  node::PodParts parts_;
+  node::NodeAgent agent_;
+  node::ContainerLookup lookup_;
+  Kubelet kubelet_;
+};
+
+}  // namespace
+
+Result<std::unique_ptr<NodeSide>> make_node_side(Files& files, Clock& clock, Random& random, const ServerSetup& setup,
+                                                 client::Api& api, Metrics& metrics) {
+  KL_TRY_FN(runtime, runtime::make_builtin_runtime(runtime_options(setup), clock, random));
+  auto informers = std::make_unique<client::Informers>(api, clock, random);
+  KL_TRY_FN(network, network::make_network(network_options(setup), *informers, clock, random, files, metrics));
+  return std::unique_ptr<NodeSide>(std::make_unique<Wired>(files, clock, random, setup, api, metrics, std::move(runtime),
+                                                           std::move(informers), std::move(network),
+                                                           node::read_host_facts(setup.options.data_dir)));
+}
+
+}  // namespace kinglet::cli
