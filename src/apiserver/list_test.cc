@@ -155,7 +155,7 @@ TEST_F(Lists, in_yaml_and_indented) {
       world.get(std::string(kMaps) + "/a?pretty=true")->text.find("\n  \"kind\": \"ConfigMap\""),
       std::string::npos);
   const auto made =
-      world.request("POST", kMaps, "metadata:\n  name: y\ndata:\n  k: v\n", "application/yaml");
+      world.request("POST", kMaps, "metadata:\n  name: yaml\ndata:\n  k: v\n", "application/yaml");
   EXPECT_EQ(made->status, 201) << made->text;
 }
 
