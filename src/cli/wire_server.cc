@@ -9,6 +9,7 @@
 #include "apiserver/discovery/health.h"
 #include "apiserver/discovery/openapi.h"
 #include "apiserver/discovery/trust.h"
+#include "apiserver/node_proxy.h"
 #include "apiserver/server.h"
 #include "base/log.h"
 #include "base/task.h"
@@ -141,7 +142,7 @@ class Wired final : public ControlPlane {
     out.push_back(apiserver::make_ca_page(setup_.pki.server_ca.certificate_pem));
     out.push_back(apiserver::make_reviews(*authenticator_, *authorizer_, clock_));
     out.push_back(apiserver::make_token_request(*registry_, tokens_));
-    out.push_back(apiserver::make_node_proxy(*registry_, nodes_, clock_));
+    out.push_back(apiserver::make_node_proxy(*registry_, nodes_));
     return out;
   }
 
