@@ -9,6 +9,7 @@
 #include "base/signal.h"
 #include "base/task.h"
 #include "net/crypto.h"
+#include "net/websocket_offer.h"
 
 namespace kinglet::net {
 namespace {
@@ -203,8 +204,8 @@ std::string websocket_accept_key(std::string_view key) {
   return base64({reinterpret_cast<char*>(hash), size});
 }
 
-std::vector<std::string> websocket_protocols(const Headers& headers) {
-  return comma_list(headers.all("sec-websocket-protocol"));
+std::vector<std::string> offered_protocols(const Request& request) {
+  return comma_list(request.headers.all("sec-websocket-protocol"));
 }
 
 Result<void> check_websocket_request(const Request& request) {

@@ -1,6 +1,7 @@
 #include "net/internal/websocket.h"
 
 #include "net/internal/test_server.h"
+#include "net/websocket_offer.h"
 
 namespace kinglet::net::testing {
 namespace {
@@ -19,10 +20,10 @@ TEST(WebSocketHandshake, the_accept_key_is_that_of_the_rfc) {
 }
 
 TEST(WebSocketHandshake, protocols_come_as_lists_and_as_rows) {
-  Headers headers;
-  headers.add("Sec-WebSocket-Protocol", "a, b ,,c");
-  headers.add("sec-websocket-protocol", " d");
-  EXPECT_EQ(websocket_protocols(headers), (std::vector<std::string>{"a", "b", "c", "d"}));
+  Request request;
+  request.headers.add("Sec-WebSocket-Protocol", "a, b ,,c");
+  request.headers.add("sec-websocket-protocol", " d");
+  EXPECT_EQ(offered_protocols(request), (std::vector<std::string>{"a", "b", "c", "d"}));
 }
 
 // Tables stand outside: g++ 12 cannot compile a list of strings inside a coroutine.

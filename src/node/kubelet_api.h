@@ -1,13 +1,17 @@
 // The kubelet's streaming API: what `kubectl logs`, `exec`, `attach` and `port-forward` end at.
 //
-//   GET  /containerLogs/<ns>/<pod>/<container>   follow, previous, tailLines, sinceSeconds, sinceTime, timestamps,
+//   GET  /containerLogs/<ns>/<pod>/<container>   follow, previous, tailLines, sinceSeconds,
+//   sinceTime, timestamps,
 //                                                limitBytes
-//   GET  /exec/<ns>/<pod>/<container>            WebSocket, *.channel.k8s.io: command (repeated), input, output,
-//                                                error, tty; the API server's names stdin, stdout, stderr too
+//   GET  /exec/<ns>/<pod>/<container>            WebSocket, *.channel.k8s.io: command (repeated),
+//   input, output,
+//                                                error, tty; the API server's names stdin, stdout,
+//                                                stderr too
 //   GET  /attach/<ns>/<pod>/<container>          the same without command
 //   GET  /portForward/<ns>/<pod>                 WebSocket, SPDY/3.1+portforward.k8s.io
 //
-// The pod's uid may stand before the container. The caller has authorised the request. Other paths get 404.
+// The pod's uid may stand before the container. The caller has authorised the request. Other paths
+// get 404.
 #pragma once
 #include <memory>
 

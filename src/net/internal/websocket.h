@@ -10,8 +10,6 @@ constexpr size_t kWebSocketMessageBytesMax = 4 << 20;
 
 // base64(SHA-1(key + the RFC's GUID)).
 std::string websocket_accept_key(std::string_view key);
-// The names in "Sec-WebSocket-Protocol" headers, in the client's order.
-std::vector<std::string> websocket_protocols(const Headers& headers);
 // True for a request that RFC 6455 allows to be answered with 101.
 Result<void> check_websocket_request(const Request& request);
 
