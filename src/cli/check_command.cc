@@ -89,8 +89,8 @@ Finding check_kernel() {
   ::uname(&name);
   int major = 0, minor = 0;
   std::sscanf(name.release, "%d.%d", &major, &minor);
-  if (major > 5 || (major == 5 && minor >= 4)) return ok(std::string("kernel ") + name.release);
-  return missing(std::string("kernel ") + name.release + " is older than 5.4", "upgrade the operating system");
+  if (major > 5 || (major == 5 && minor >= 6)) return ok(std::string("kernel ") + name.release);
+  return missing(std::string("kernel ") + name.release + " is older than 5.6", "upgrade the operating system");
 }
 
 Finding check_cgroups() {
