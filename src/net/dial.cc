@@ -11,6 +11,7 @@
 #include "net/internal/http1_parser.h"
 #include "net/internal/tls.h"
 #include "net/internal/websocket.h"
+#include "net/websocket_client.h"
 
 namespace kinglet::net {
 namespace asio = boost::asio;

@@ -1,6 +1,7 @@
 #include "net/internal/websocket.h"
 
 #include "net/internal/test_server.h"
+#include "net/websocket_client.h"
 #include "net/websocket_offer.h"
 
 namespace kinglet::net::testing {

@@ -20,11 +20,6 @@ std::string host_header(const Url& url);
 Task<Result<std::unique_ptr<Transport>>> dial(Clock& clock, std::string host, uint16_t port,
                                               const ClientTls* tls, std::string alpn);
 
-// A WebSocket client (tests, the CLI): HTTP/1.1 upgrade. `random` outlives the socket.
-Task<Result<std::unique_ptr<WebSocket>>> dial_websocket(Clock& clock, Random& random,
-                                                        std::string url, ClientTls tls,
-                                                        std::vector<std::string> subprotocols);
-
 // A connection as a Stream, beginning with `first` (bytes that were read too far).
 std::unique_ptr<Stream> make_transport_stream(std::unique_ptr<Transport> transport,
                                               std::string first);
