@@ -13,7 +13,7 @@ EXTRA_ROOTS = ["policy.v1.Eviction", "authentication.v1.TokenRequest", "meta.v1.
                "core.v1.PodTemplateSpec"]
 # Not worth their memory in a cache; a write without them leaves what is stored.
 LEFT_OUT = {("meta.v1.ObjectMeta", "managedFields"), ("meta.v1.ObjectMeta", "selfLink")}
-STRUCTS_PER_FILE = 60
+STRUCTS_PER_FILE = 35
 
 KEYWORDS = set("""alignas alignof and asm auto bool break case catch char class compl concept const continue default
 delete do double else enum explicit export extern false float for friend goto if inline int long mutable namespace new

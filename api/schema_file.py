@@ -6,6 +6,16 @@ from pathlib import Path
 SCALARS = {"string", "bool", "int32", "int64", "double", "bytes", "quantity", "int-or-string",
            "time", "micro-time", "duration", "raw", "any"}
 ALL_VERBS = "create,delete,deletecollection,get,list,patch,update,watch"
+# What fields of these names are in every kind.
+COMMON_DOCS = {
+    "kind": "The kind of object, such as Pod.",
+    "apiVersion": "Group and version of the schema that the object is written in.",
+    "metadata": "Name, labels and the like.",
+    "spec": "What is wanted.",
+    "status": "What is so; set by the system.",
+    "items": "The objects.",
+    "conditions": "What holds, and since when.",
+}
 SHAPES = {"strings", "or-list", "or-bool", "or-strings"}
 
 
@@ -216,6 +226,10 @@ def read_all(folder):
     packages = [PackageReader(path).read() for path in sorted(folder.glob("*.schema"))
                 if path.name != "groups.schema"]
     types = {t.full_name: t for package in packages for t in package.types}
+    for t in types.values():
+        for f in t.fields:
+            if t.api or t.name == "TypeMeta" or f.name == "conditions":
+                f.doc = f.doc or COMMON_DOCS.get(f.name, "")
     for t in types.values():
         for f in t.fields:
             if f.kind == "object" and f.type_name not in types:
