@@ -1,2 +1,5 @@
 find_package(LibArchive REQUIRED)
 target_link_libraries(kinglet_node PRIVATE LibArchive::LibArchive)
+find_package(PkgConfig REQUIRED)
+pkg_check_modules(NL REQUIRED IMPORTED_TARGET libnl-route-3.0)
+target_link_libraries(kinglet_node PRIVATE PkgConfig::NL)
