@@ -6,7 +6,6 @@
 #include <cerrno>
 #include <filesystem>
 
-#include "api/authentication.h"
 #include "base/task.h"
 #include "node/volumes/atomic_writer.h"
 #include "node/volumes/mount_points.h"
@@ -218,24 +217,28 @@ class ApiVolumes final : public PodVolumes {
     const std::string uid = pod.metadata.uid, key = fmt::format("{}\n{}", audience, seconds);
     if (const auto found = tokens_[uid].find(key); found != tokens_[uid].end() && clock_.now() < found->second.renew_at)
       co_return found->second.text;
-    api::TokenRequest request;
-    if (!audience.empty()) request.spec.audiences.push_back(audience);
-    request.spec.expirationSeconds = seconds;
-    api::BoundObjectReference bound;
-    bound.kind = "Pod";
-    bound.apiVersion = "v1";
-    bound.name = pod.metadata.name;
-    bound.uid = uid;
-    request.spec.boundObjectRef = bound;
-    std::string text = schema::to_text(request);
+    json::Object bound, spec, request;
+    bound["kind"] = "Pod";
+    bound["apiVersion"] = "v1";
+    bound["name"] = pod.metadata.name;
+    bound["uid"] = uid;
+    if (!audience.empty()) spec["audiences"] = json::Array{json::Value(audience)};
+    spec["expirationSeconds"] = seconds;
+    spec["boundObjectRef"] = std::move(bound);
+    request["kind"] = "TokenRequest";
+    request["apiVersion"] = "authentication.k8s.io/v1";
+    request["spec"] = std::move(spec);
+    std::string text = json::print(json::Value(std::move(request)));
     std::string account = pod.spec.serviceAccountName.empty() ? "default" : pod.spec.serviceAccountName;
     const auto answer = co_await api_.create(schema::resource_of<api::ServiceAccount>(), pod.metadata.namespace_,
                                              std::move(text), {}, std::move(account), "token");
     if (!answer) co_return answer.error();
-    KL_TRY(issued, schema::parse<api::TokenRequest>(*answer));
+    KL_TRY(issued, json::parse(answer->view()));
+    const std::string token(json::text_at(issued, {"status", "token"}));
+    if (token.empty()) co_return Error(Code::internal, "the API server gave no token");
     const auto life = std::chrono::seconds(seconds);
-    tokens_[uid][key] = {issued.status.token, clock_.now() + life * 4 / 5};
-    co_return issued.status.token;
+    tokens_[uid][key] = {token, clock_.now() + life * 4 / 5};
+    co_return token;
   }
 
   Result<runtime::Mount> mount_of(const api::Pod& pod, const api::Container& container, const api::VolumeMount& wanted,
