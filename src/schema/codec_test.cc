@@ -102,9 +102,10 @@ TEST(Decode, drops_unknown_fields_and_says_where_they_were) {
           R"({"foo":1,"spec":{"Replicas":1,"template":{"spec":{"containers":[{"bar":1},{"name":"x","probes":{}}]}}}})",
           &unknown),
       R"({"spec":{"template":{"spec":{"containers":[{},{"name":"x"}]}}}})");
-  EXPECT_EQ(unknown.paths, (std::vector<std::string>{"spec.template.spec.containers[0].bar",
-                                                     "spec.template.spec.containers[1].probes",
-                                                     "spec.Replicas", "foo"}));
+  // In the order of the document.
+  EXPECT_EQ(unknown.paths, (std::vector<std::string>{"foo", "spec.Replicas",
+                                                     "spec.template.spec.containers[0].bar",
+                                                     "spec.template.spec.containers[1].probes"}));
 }
 
 TEST(Encode, prints_kind_first_and_what_a_typed_encoder_always_prints) {

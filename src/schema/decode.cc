@@ -7,9 +7,48 @@ namespace {
 // As many as the real server reports.
 constexpr size_t kUnknownMax = 100;
 
+// Walks a value a second time, in the order of the document, to name the fields that its type does
+// not have.
+class UnknownFinder {
+ public:
+  explicit UnknownFinder(std::vector<std::string>& paths) : paths_(paths) {}
+
+  void object(const Type& type, const json::Object& object, const std::string& prefix) {
+    for (const auto& member : object) {
+      if (paths_.size() >= kUnknownMax) return;
+      const std::string path = prefix + std::string(member.key());
+      const Field* field = type.field({member.key().data(), member.key().size()});
+      if (field == nullptr) {
+        paths_.push_back(path);
+      } else {
+        this->member(*field, member.value(), path);
+      }
+    }
+  }
+
+ private:
+  void member(const Field& field, const json::Value& value, const std::string& path) {
+    if (field.kind != Kind::object) return;
+    if (field.type->form != JsonForm::object) {
+      for (const Field& choice : field.type->fields) member(choice, value, path);
+    } else if (const json::Array* items = value.if_array()) {
+      for (size_t i = 0; i < items->size(); ++i)
+        if (const json::Object* item = (*items)[i].if_object())
+          object(*field.type, *item, fmt::format("{}[{}].", path, i));
+    } else if (const json::Object* inner = value.if_object()) {
+      if (field.cardinality == Cardinality::one) return object(*field.type, *inner, path + ".");
+      for (const auto& entry : *inner)
+        if (const json::Object* item = entry.value().if_object())
+          object(*field.type, *item, fmt::format("{}.{}.", path, std::string_view(entry.key())));
+    }
+  }
+
+  std::vector<std::string>& paths_;
+};
+
 class Decoder {
  public:
-  explicit Decoder(Unknown* unknown) : unknown_(unknown) {}
+  bool has_unknown() const { return has_unknown_; }
 
   Result<json::Value> root(const Type& type, const json::Value& value) {
     if (!value.is_object())
@@ -21,9 +60,7 @@ class Decoder {
  private:
   struct Step {
     std::string_view name;
-    int64_t index = -1;           // in a list
-    std::string_view key;         // in a map
-    const Type* owner = nullptr;  // the struct that has the field
+    const Type* owner;  // the struct that has the field
   };
 
   Result<json::Value> typed(const Type& type, const json::Value& value) {
@@ -31,7 +68,7 @@ class Decoder {
     const json::Object& in = value.get_object();
     size_t known = 0;
     KL_CHECK_FN(fields(type, type, in, out, known));
-    if (unknown_ != nullptr && known < in.size()) note_unknown(type, in);
+    has_unknown_ = has_unknown_ || known < in.size();
     return json::Value(std::move(out));
   }
 
@@ -47,7 +84,7 @@ class Decoder {
       if (value == nullptr) continue;
       ++known;
       if (value->is_null()) continue;
-      path_.push_back({field.name, -1, {}, &outer});
+      path_.push_back({field.name, &outer});
       KL_TRY_FN(decoded, member(field, *value));
       path_.pop_back();
       if (decoded.is_null() || (!field.pointer && is_zero(field, decoded))) continue;
@@ -74,11 +111,9 @@ class Decoder {
     json::Array out;
     out.reserve(in->size());
     for (const json::Value& item : *in) {
-      path_.back().index = static_cast<int64_t>(out.size());
       KL_TRY_FN(decoded, item_of(field, item));
       out.push_back(std::move(decoded));
     }
-    path_.back().index = -1;
     return json::Value(std::move(out));
   }
 
@@ -93,11 +128,9 @@ class Decoder {
     json::Object out;
     out.reserve(sorted.size());
     for (const auto* member : sorted) {
-      path_.back().key = {member->key().data(), member->key().size()};
       KL_TRY_FN(decoded, item_of(field, member->value()));
       out.emplace(member->key(), std::move(decoded));
     }
-    path_.back().key = {};
     return json::Value(std::move(out));
   }
 
@@ -109,6 +142,7 @@ class Decoder {
 
   Result<json::Value> element(const Field& field, const json::Value& value) {
     if (field.kind == Kind::object) return object(field, value);
+    if (field.kind == Kind::string && value.is_string()) return value;  // most fields, by far
     KL_TRY_FN(scalar, canonical_scalar(field, value));
     if (scalar.mismatch) return mismatch(scalar.found, scalar.wanted);
     return std::move(scalar.value);
@@ -143,34 +177,18 @@ class Decoder {
                  path_.back().owner->go_name, path, wanted);
   }
 
-  void note_unknown(const Type& type, const json::Object& in) {
-    for (const auto& member : in) {
-      const std::string_view name(member.key().data(), member.key().size());
-      if (type.field(name) != nullptr) continue;
-      if (unknown_->paths.size() >= kUnknownMax) return;
-      unknown_->paths.push_back(indexed_path() + std::string(name));
-    }
-  }
-  // `spec.containers[0].`
-  std::string indexed_path() const {
-    std::string path;
-    for (const Step& step : path_) {
-      path += step.name;
-      if (step.index >= 0) path += fmt::format("[{}]", step.index);
-      if (!step.key.empty()) path += fmt::format(".{}", step.key);
-      path += '.';
-    }
-    return path;
-  }
-
-  Unknown* unknown_;
   std::vector<Step> path_;
+  bool has_unknown_ = false;
 };
 
 }  // namespace
 
 Result<json::Value> decode(const Type& type, const json::Value& value, Unknown* unknown) {
-  return Decoder(unknown).root(type, value);
+  Decoder decoder;
+  auto decoded = decoder.root(type, value);
+  if (decoded && unknown != nullptr && decoder.has_unknown())
+    UnknownFinder(unknown->paths).object(type, value.get_object(), "");
+  return decoded;
 }
 
 }  // namespace kinglet::schema
