@@ -2,6 +2,7 @@
 // asks the kind's hooks and the admission plugins. All are called on the loop between two co_awaits
 // unless they are Tasks.
 #pragma once
+#include <map>
 #include <memory>
 #include <string>
 #include <string_view>
@@ -87,6 +88,8 @@ struct HookOptions {
   std::string service_cidr = "10.43.0.0/16";
   std::string node_port_range = "30000-32767";
 };
+// What make_hooks would not accept, in words for the person who set the flag. Errors: bad_request.
+Result<void> check_hook_options(const HookOptions& options);
 std::map<std::string, std::unique_ptr<KindHooks>> make_hooks(const HookOptions& options);
 std::vector<std::unique_ptr<AdmissionPlugin>> make_admission(Clock& clock);
 
