@@ -1,6 +1,7 @@
 #include "node/runtime/cgroups.h"
 
 #include <fcntl.h>
+#include <sys/mount.h>
 #include <sys/stat.h>
 #include <unistd.h>
 
@@ -57,10 +58,37 @@ uint64_t field(const std::string& text, const std::string& key) {
 }
 }  // namespace
 
+namespace {
+CgroupLayout read_layout(const std::string& mountinfo) {
+  const auto layout = parse_cgroup_mounts(read_text(mountinfo), "");
+  if (layout.unified_mount.empty()) return layout;
+  return parse_cgroup_mounts(read_text(mountinfo), read_text(layout.unified_mount + "/cgroup.controllers"));
+}
+
+// v1 beside a v2 that still has controllers (often hugetlb, which nobody mounted): crun refuses to work with that. It is
+// put right as systemd's hybrid mode has it: those controllers get a v1 hierarchy of their own, until the next boot.
+bool give_leftovers_a_hierarchy(const CgroupLayout& layout) {
+  bool changed = false;
+  for (const auto& controller : layout.v2_controllers) {
+    const auto place = fs::path(layout.unified_mount).parent_path() / controller;
+    std::error_code ignored;
+    fs::create_directory(place, ignored);
+    if (::mount("cgroup", place.c_str(), "cgroup", MS_NOSUID | MS_NODEV | MS_NOEXEC, controller.c_str()) == 0) {
+      log().info("mounted a cgroup controller that was left over", kv("controller", controller));
+      changed = true;
+    } else {
+      log().warn("containers may fail to start: crun wants no controllers in cgroup2 beside cgroup v1",
+                 kv("controller", controller), kv("error", errno_error(errno, "mount")));
+    }
+  }
+  return changed;
+}
+}  // namespace
+
 Result<std::unique_ptr<Cgroups>> Cgroups::open(const std::string& mountinfo) {
-  auto layout = parse_cgroup_mounts(read_text(mountinfo), "");
-  if (!layout.unified_mount.empty())
-    layout = parse_cgroup_mounts(read_text(mountinfo), read_text(layout.unified_mount + "/cgroup.controllers"));
+  auto layout = read_layout(mountinfo);
+  if (!layout.unified && !layout.unified_mount.empty() && give_leftovers_a_hierarchy(layout))
+    layout = read_layout(mountinfo);
   if (layout.v1.empty() && layout.unified_mount.empty())
     return Error(Code::unavailable, "no cgroup file system is mounted: mount one at /sys/fs/cgroup");
   return std::make_unique<Cgroups>(std::move(layout));

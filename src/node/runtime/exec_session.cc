@@ -55,12 +55,8 @@ class ExecSession final : public Session {
       buffer_->open();
       owner.add("exec stream", pump(own(fd), stream, false, buffer_));
     };
-    if (terminal_) {
-      add(terminal_.get(), Chunk::Stream::out);
-    } else {
-      add(child_->stdout_fd(), Chunk::Stream::out);
-      add(child_->stderr_fd(), Chunk::Stream::err);
-    }
+    add(terminal_ ? terminal_.get() : child_->stdout_fd(), Chunk::Stream::out);
+    add(child_->stderr_fd(), Chunk::Stream::err);  // with a terminal: what crun itself has to say
   }
 
   Task<Result<Chunk>> read() override { co_return co_await buffer_->pop(); }
@@ -90,7 +86,9 @@ class ExecSession final : public Session {
   Task<Result<int>> wait() override {
     const int code = co_await child_->wait();
     ended_ = true;
-    co_return code;
+    // crun's own failure, told on stderr, in the way shells number it.
+    constexpr int kNotFound = 127;
+    co_return code != 0 && !exec_pid(input_) ? kNotFound : code;
   }
 
   // When the process has ended, its streams end soon too, even if something it left behind holds them.

@@ -42,11 +42,11 @@ bool is_path(std::string_view path) {
 bool is_domain(std::string_view text) {
   if (text.starts_with('[')) {
     const size_t close = text.find(']');
-    if (close == std::string_view::npos) return false;
+    if (close == std::string_view::npos || close == 1) return false;
     for (const char c : text.substr(1, close - 1))
       if (!is_alnum(c) && c != ':') return false;
     text.remove_prefix(close + 1);
-    if (text.empty()) return close > 1;
+    if (text.empty()) return true;
     text = text.starts_with(':') ? text.substr(1) : std::string_view("x");
   } else {
     const size_t colon = text.find(':');
