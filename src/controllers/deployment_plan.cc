@@ -30,6 +30,7 @@ client::StringPairs missing_in(const Meta& set, const client::StringPairs& wante
   client::StringPairs out;
   for (const auto& [key, value] : wanted)
     if (const auto* has = set.annotation(key); !has || *has != value) out.emplace_back(key, value);
+  std::sort(out.begin(), out.end());
   return out;
 }
 
