@@ -1,6 +1,7 @@
 // RFC 6902 (JSON Patch) and RFC 7386 (merge patch). Messages are those of the library that the real
 // server uses.
 #include <charconv>
+#include <span>
 
 #include "json/json.h"
 
