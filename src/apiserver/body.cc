@@ -1,5 +1,6 @@
 #include "apiserver/internal/body.h"
 
+#include "apiserver/errors.h"
 #include "schema/causes.h"
 #include "schema/codec.h"
 
@@ -117,11 +118,31 @@ Result<json::Value> decode_body(const schema::Resource& resource, std::string_vi
   return decode_value(resource, value, duplicates, strictness);
 }
 
-Result<json::Value> parse_kind(std::string_view body, std::string_view group_version,
-                               std::string_view kind) {
-  KL_TRY_FN(value, parse_object(body, kind, nullptr));
+Result<json::Value> decode_kind(const json::Value& value, std::string_view group_version,
+                                std::string_view kind, std::string_view type) {
   KL_CHECK_FN(check_kind(value, group_version, kind));
-  return value;
+  const auto* found = schema::find_type(type);
+  if (!found) return internal_error(fmt::format("the catalogue has no {}", type));
+  auto object = schema::decode(*found, value);
+  if (!object) {
+    const auto version = group_version.substr(group_version.find('/') + 1);
+    return cannot_be_handled(kind, version, kind, object.error().message());
+  }
+  json::child(object->get_object(), "metadata");
+  return object;
+}
+
+Result<json::Value> parse_kind(std::string_view body, std::string_view group_version,
+                               std::string_view kind, std::string_view type) {
+  KL_TRY_FN(value, parse_object(body, kind, nullptr));
+  return decode_kind(value, group_version, kind, type);
+}
+
+Result<json::Value> parse_stored(std::string_view text) {
+  auto object = json::parse(text);
+  const auto* metadata = object ? json::find(*object, {"metadata"}) : nullptr;
+  if (!metadata || !metadata->is_object()) return internal_error("the stored object is damaged");
+  return object;
 }
 
 }  // namespace kinglet::apiserver

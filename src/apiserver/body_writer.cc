@@ -38,9 +38,11 @@ BodyWriter::BodyWriter(net::Exchange& exchange, int status, net::Headers headers
     : exchange_(exchange), status_(status), headers_(std::move(headers)), gzip_wanted_(gzip) {}
 BodyWriter::~BodyWriter() = default;
 
-std::string BodyWriter::compressed(bool last) {
-  if (!gzip_) return std::move(buffer_);
-  return gzip_->add(buffer_, last);
+// What is in the buffer, as it goes over the wire. The buffer keeps its memory for the next chunk.
+Bytes BodyWriter::take(bool last) {
+  Bytes out = gzip_ ? Bytes(gzip_->add(buffer_, last)) : Bytes(std::string_view(buffer_));
+  buffer_.clear();
+  return out;
 }
 
 Task<Result<void>> BodyWriter::flush() {
@@ -53,10 +55,8 @@ Task<Result<void>> BodyWriter::flush() {
     started_ = true;
     KL_CHECK(co_await exchange_.start(status_, std::move(headers_)));
   }
-  const std::string out = compressed(false);
-  buffer_.clear();
-  if (out.empty()) co_return Result<void>();
-  const Bytes piece{std::string_view(out)};
+  const Bytes piece = take(false);
+  if (piece.empty()) co_return Result<void>();
   co_return co_await exchange_.write(std::span(&piece, 1));
 }
 
@@ -67,24 +67,27 @@ Task<Result<void>> BodyWriter::finish() {
     co_return co_await exchange_.respond(status_, std::move(headers_), std::move(body));
   }
   if (!started_) KL_CHECK(co_await flush());
-  const std::string out = compressed(true);
-  if (!out.empty()) {
-    const Bytes piece{std::string_view(out)};
-    KL_CHECK(co_await exchange_.write(std::span(&piece, 1)));
-  }
+  const Bytes piece = take(true);
+  if (!piece.empty()) KL_CHECK(co_await exchange_.write(std::span(&piece, 1)));
   co_return co_await exchange_.finish();
 }
 
 Task<Result<void>> respond_bytes(net::Exchange& exchange, int status, net::Headers headers,
+                                 std::vector<Bytes> body, bool gzip) {
+  size_t size = 0;
+  for (const auto& piece : body) size += piece.size();
+  if (!gzip || size < kChunkBytes)
+    co_return co_await exchange.respond(status, std::move(headers), std::move(body));
+  BodyWriter writer(exchange, status, std::move(headers), true);
+  for (const auto& piece : body) writer.buffer() += piece.view();
+  co_return co_await writer.finish();
+}
+
+Task<Result<void>> respond_bytes(net::Exchange& exchange, int status, net::Headers headers,
                                  Bytes body, bool gzip) {
-  if (gzip && body.size() >= kChunkBytes) {
-    BodyWriter writer(exchange, status, std::move(headers), true);
-    writer.buffer() = body.view();
-    co_return co_await writer.finish();
-  }
   std::vector<Bytes> pieces;
   pieces.push_back(std::move(body));
-  co_return co_await exchange.respond(status, std::move(headers), std::move(pieces));
+  return respond_bytes(exchange, status, std::move(headers), std::move(pieces), gzip);
 }
 
 }  // namespace kinglet::apiserver

@@ -1,4 +1,5 @@
 #include "apiserver/errors.h"
+#include "apiserver/internal/body.h"
 #include "apiserver/internal/core.h"
 #include "apiserver/internal/deletion.h"
 #include "apiserver/internal/metadata.h"
@@ -28,7 +29,7 @@ Task<Result<Written>> Core::remove(const User& user, ResourceName name, DeleteOp
   const auto& stored = stored_form(requested);
   for (int attempt = 1;; ++attempt) {
     KL_TRY(entry, read(name));
-    KL_TRY(old, json::parse(entry->value.view()));
+    KL_TRY(old, parse_stored(entry->value.view()));
     KL_CHECK(check_preconditions(requested, old, entry->revision, options));
     Write write{stored, user, name, Operation::remove, options.dry_run, {}};
     KL_CHECK(co_await admit_removal(write, old));

@@ -53,7 +53,7 @@ Task<Result<Written>> Core::patch(const User& user, ResourceName name, std::stri
 
   const auto& resource = *name.resource;
   if (name.subresource == "scale") {
-    const auto* scale = schema::find_type("autoscaling.v1.Scale");
+    const auto* scale = schema::find_type(kScaleType);
     if (!scale) co_return internal_error("the catalogue has no Scale");
     const Change next = [&](const json::Value& current, std::vector<std::string>&) {
       return patched(options.type, scale, current, *patch);
@@ -66,7 +66,7 @@ Task<Result<Written>> Core::patch(const User& user, ResourceName name, std::stri
     // The current revision is no demand of the writer; one that the patch brings differs, and is
     // checked.
     const auto before = json::text_at(current, {"metadata", "resourceVersion"});
-    if (json::text_at(wanted, {"metadata", "resourceVersion"}) == before)
+    if (!before.empty() && json::text_at(wanted, {"metadata", "resourceVersion"}) == before)
       metadata_of(wanted).erase("resourceVersion");
     return decode_value(resource, wanted, duplicates, {options.validation, warnings, true});
   };

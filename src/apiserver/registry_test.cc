@@ -269,6 +269,51 @@ TEST(Namespaces, go_when_their_finalizers_have_gone) {
   EXPECT_EQ(world.get("/api/v1/namespaces/x")->status, 404);
 }
 
+TEST(Garbage, is_refused_wherever_it_goes) {
+  ApiWorld world;
+  world.post(kDeployments, deployment("d", 1));
+  world.post(kPods, pod("p"));
+  const std::string d = std::string(kDeployments) + "/d";
+  const std::string p = std::string(kPods) + "/p";
+  const char* bodies[] = {"",
+                          "{",
+                          "7",
+                          "[]",
+                          "null",
+                          R"({"metadata":7})",
+                          R"({"metadata":[]})",
+                          R"({"metadata":{"name":{}}})",
+                          R"({"metadata":{"name":"d"},"spec":3})",
+                          R"({"metadata":{"name":"p"},"target":4})",
+                          R"({"kind":3})"};
+  for (const char* body : bodies) {
+    SCOPED_TRACE(body);
+    for (const auto& target : {d, d + "/status", d + "/scale"}) {
+      const auto put = world.put(target, body);
+      EXPECT_TRUE(put->status == 400 || put->status == 422) << put->text;
+    }
+    for (const auto& target : {p + "/binding", p + "/eviction", std::string(kPods)}) {
+      const auto post = world.post(target, body);
+      EXPECT_TRUE(post->status == 400 || post->status == 422 || post->status == 201) << post->text;
+    }
+    for (const char* type : {"json", "merge", "strategic-merge"}) {
+      const auto patch = world.patch(d, body, type);
+      EXPECT_TRUE(patch->status == 400 || patch->status == 422 || patch->status == 200)
+          << patch->text;
+      EXPECT_NE(world.patch(d + "/scale", body, type)->status, 500);
+    }
+    const auto removed = world.remove(d + "x", body);
+    EXPECT_TRUE(removed->status == 400 || removed->status == 404) << removed->text;
+  }
+  for (const char* patch :
+       {R"([{"op":"replace","path":"","value":5}])", R"([{"op":"remove","path":"/metadata"}])",
+        R"([{"op":"replace","path":"/metadata","value":[]}])",
+        R"([{"op":"remove","path":"/kind"}])", R"([{"op":"test","path":"/kind","value":"Pod"}])",
+        R"([{"op":"add","path":"/x/y/z","value":1}])"})
+    EXPECT_NE(world.patch(d, patch, "json")->status, 500) << patch;
+  EXPECT_EQ(world.get(d)->status, 200);
+}
+
 TEST(SharedForms, show_events_in_both_groups) {
   ApiWorld world;
   const auto made = world.post(

@@ -166,15 +166,21 @@ Result<std::string> Renderer::transformed(std::string_view text, bool with_colum
   return out + "]}";
 }
 
-Result<Bytes> Renderer::document(std::string_view text) const {
-  if (output_.transform == Transform::none || is_status(text)) return render_text(output_, text);
-  KL_TRY_FN(changed, transformed(text, true));
-  return render_text(output_, changed);
+Result<std::vector<Bytes>> Renderer::document(const Bytes& text) const {
+  static const Bytes newline("\n");
+  if (output_.verbatim()) return std::vector<Bytes>{text, newline};
+  if (output_.transform == Transform::none || is_status(text.view())) {
+    KL_TRY_FN(rendered, render_text(output_, text.view()));
+    return std::vector<Bytes>{rendered};
+  }
+  KL_TRY_FN(changed, transformed(text.view(), true));
+  KL_TRY_FN(rendered, render_text(output_, changed));
+  return std::vector<Bytes>{rendered};
 }
 
-Result<Bytes> Renderer::document(const store::EntryRef& entry) const {
+Result<std::vector<Bytes>> Renderer::document(const store::EntryRef& entry) const {
   KL_TRY_FN(shown, registry_.present(resource_, entry));
-  return document(shown.view());
+  return document(shown);
 }
 
 std::string Renderer::list_head(const Listing& listing) const {

@@ -30,8 +30,8 @@ Task<Result<std::string>> body_of(net::Exchange& exchange) {
   co_return std::move(body);
 }
 
-Task<Result<void>> send(net::Exchange& exchange, const Renderer& renderer, int status, Bytes body,
-                        const std::vector<std::string>& warnings) {
+Task<Result<void>> send(net::Exchange& exchange, const Renderer& renderer, int status,
+                        std::vector<Bytes> body, const std::vector<std::string>& warnings) {
   net::Headers headers;
   headers.add("Content-Type", content_type(renderer.output()));
   for (auto& text : warning_headers(warnings)) headers.add("Warning", std::move(text));
@@ -62,11 +62,11 @@ class ResourceRequest {
     if (info_.subresource == "scale") {
       KL_TRY(object, json::parse(entry->value.view()));
       KL_TRY(scale, scale_of(*info_.resource, object));
-      KL_TRY(body, renderer.document(json::print(scale)));
-      co_return co_await send(exchange_, renderer, 200, body, {});
+      KL_TRY(body, renderer.document(Bytes(json::print(scale))));
+      co_return co_await send(exchange_, renderer, 200, std::move(body), {});
     }
     KL_TRY(body, renderer.document(entry));
-    co_return co_await send(exchange_, renderer, 200, body, {});
+    co_return co_await send(exchange_, renderer, 200, std::move(body), {});
   }
 
   Task<Result<void>> list() {
@@ -168,8 +168,9 @@ class ResourceRequest {
   }
 
   Task<Result<void>> answer(const Renderer& renderer, const Written& out) {
-    KL_TRY(body, renderer.document(out.object.view()));
-    co_return co_await send(exchange_, renderer, out.created ? 201 : 200, body, out.warnings);
+    KL_TRY(body, renderer.document(out.object));
+    co_return co_await send(exchange_, renderer, out.created ? 201 : 200, std::move(body),
+                            out.warnings);
   }
 
   // Canonical items go straight into the chunks; other media and layouts need the whole document
@@ -193,7 +194,9 @@ class ResourceRequest {
     buffer += renderer.list_tail();
     if (!whole) co_return co_await writer.finish();
     buffer.pop_back();  // the newline: rendering adds its own
-    KL_TRY(body, render_text(output, buffer));
+    KL_TRY(rendered, render_text(output, buffer));
+    std::vector<Bytes> body;
+    body.push_back(std::move(rendered));
     co_return co_await respond_bytes(exchange_, 200, std::move(headers), std::move(body),
                                      output.gzip);
   }

@@ -1,4 +1,5 @@
 #include "apiserver/errors.h"
+#include "apiserver/internal/body.h"
 #include "apiserver/internal/core.h"
 #include "apiserver/internal/metadata.h"
 #include "schema/causes.h"
@@ -33,15 +34,8 @@ Result<json::Value> rescaled(const json::Value& current, const json::Value& scal
                  "the name of the object ({}) does not match the name on the URL ({})", given,
                  name);
   }
-  const auto* wanted = json::find(scale, {"spec", "replicas"});
-  if (wanted && !wanted->is_int64()) {
-    return Error(Code::bad_request,
-                 "Scale in version \"v1\" cannot be handled as a Scale: json: cannot unmarshal "
-                 "into Go struct field "
-                 "ScaleSpec.spec.replicas of type int32");
-  }
-  const int64_t replicas = wanted ? wanted->get_int64() : 0;
-  if (replicas < 0 || replicas > INT32_MAX) return negative_replicas(name, json::Value(replicas));
+  const int64_t replicas = json::int_at(scale, {"spec", "replicas"});
+  if (replicas < 0) return negative_replicas(name, json::Value(replicas));
   json::Value out = current;
   json::child(out.get_object(), "spec")["replicas"] = replicas;
   const auto revision = json::text_at(scale, {"metadata", "resourceVersion"});
@@ -83,7 +77,8 @@ Task<Result<Written>> Core::change_scale(const User& user, ResourceName name,
   const Change through = [&](const json::Value& current,
                              std::vector<std::string>& warnings) -> Result<json::Value> {
     KL_TRY_FN(scale, scale_of(resource, current));
-    KL_TRY_FN(wanted, scale_change(scale, warnings));
+    KL_TRY_FN(changed, scale_change(scale, warnings));
+    KL_TRY_FN(wanted, decode_kind(changed, "autoscaling/v1", "Scale", kScaleType));
     // As with any patch: the revision that was there is no demand.
     if (json::text_at(wanted, {"metadata", "resourceVersion"}) ==
         json::text_at(current, {"metadata", "resourceVersion"}))

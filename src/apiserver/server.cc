@@ -30,7 +30,10 @@ class Measured {
 
 class ApiHandler final : public net::Handler {
  public:
-  explicit ApiHandler(ServerParts parts) : parts_(std::move(parts)), metrics_(parts_.metrics) {}
+  explicit ApiHandler(ServerParts parts)
+      : parts_(std::move(parts)),
+        metrics_(parts_.metrics),
+        audit_prefix_(parts_.random.uuid().substr(0, 24)) {}
 
   Task<void> serve(net::Exchange& raw) override {
     TrackedExchange exchange(raw, audit_id(raw.request()));
@@ -47,7 +50,8 @@ class ApiHandler final : public net::Handler {
     const auto* given = request.headers.find("audit-id");
     constexpr size_t kAuditIdMax = 64;
     if (given && !given->empty() && given->size() <= kAuditIdMax) return *given;
-    return parts_.random.uuid();
+    // One random UUID for the process, counted up: unique, and no system call for each request.
+    return fmt::format("{}{:012x}", audit_prefix_, ++requests_ & 0xffff'ffff'ffff);
   }
 
   Task<Result<void>> answer(net::Exchange& exchange, const RequestInfo& info) {
@@ -69,6 +73,8 @@ class ApiHandler final : public net::Handler {
 
   ServerParts parts_;
   RequestMetrics metrics_;
+  std::string audit_prefix_;  // a UUID without its last group
+  uint64_t requests_ = 0;
   Log log_{"apiserver"};
 };
 

@@ -174,7 +174,7 @@ Task<Result<Written>> Core::create_sub(const User& user, ResourceName name, std:
 
 Task<Result<Written>> Core::bind(const User& user, ResourceName name, std::string body,
                                  CreateOptions options) {
-  KL_TRY(binding, parse_kind(body, "v1", "Binding"));
+  KL_TRY(binding, parse_kind(body, "v1", "Binding", "core.v1.Binding"));
   const std::string given(json::text_at(binding, {"metadata", "name"}));
   if (name.name.empty()) name.name = given;
   if (!given.empty() && given != name.name)
@@ -217,13 +217,13 @@ Task<Result<void>> Core::take_disruption(const User& user, const ResourceName& p
 
 Task<Result<Written>> Core::evict(const User& user, ResourceName name, std::string body,
                                   CreateOptions options) {
-  KL_TRY(eviction, parse_kind(body, "policy/v1", "Eviction"));
+  KL_TRY(eviction, parse_kind(body, "policy/v1", "Eviction", "policy.v1.Eviction"));
   const auto given = json::text_at(eviction, {"metadata", "name"});
   if (!given.empty() && given != name.name)
     co_return Error(Code::bad_request, "name in URL does not match name in Eviction object");
   name.subresource.clear();
   KL_TRY(entry, read(name));
-  KL_TRY(pod, json::parse(entry->value.view()));
+  KL_TRY(pod, parse_stored(entry->value.view()));
   DeleteOptions remove_options;
   remove_options.dry_run = options.dry_run;
   const auto* asked = json::find(eviction, {"deleteOptions"});

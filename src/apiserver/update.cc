@@ -44,7 +44,7 @@ Result<std::optional<store::Revision>> expected_revision(const schema::Resource&
 Task<Result<Written>> Core::update(const User& user, ResourceName name, std::string body,
                                    UpdateOptions options) {
   if (name.subresource == "scale") {
-    KL_TRY(scale, parse_kind(body, "autoscaling/v1", "Scale"));
+    KL_TRY(scale, parse_kind(body, "autoscaling/v1", "Scale", kScaleType));
     const Change replace = [scale = std::move(scale)](const json::Value&,
                                                       std::vector<std::string>&) {
       return Result<json::Value>(scale);
@@ -60,6 +60,7 @@ Task<Result<Written>> Core::update(const User& user, ResourceName name, std::str
   const auto& stored = stored_form(*name.resource);
   const auto& traits = traits_of(stored.group, stored.plural);
   if (name.subresource.empty() && traits.create_on_update && !exists(stored, name.ns, name.name)) {
+    metadata_of(object).erase("resourceVersion");  // of an object that has gone since
     co_return co_await insert(user, std::move(name), std::move(object), std::move(options),
                               std::move(warnings));
   }
@@ -91,7 +92,7 @@ Task<Result<std::optional<Written>>> Core::change_once(Write& write, const Chang
                                                        store::EntryRef entry, bool last_attempt) {
   const auto& requested = *write.name.resource;
   const auto& stored = write.stored;
-  KL_TRY(old, json::parse(entry->value.view()));
+  KL_TRY(old, parse_stored(entry->value.view()));
   const json::Value shown = convert(old, stored, requested);
   KL_TRY(wanted, change(shown, write.warnings));
   KL_CHECK(match_url(requested, write.name.ns, write.name.name, wanted));

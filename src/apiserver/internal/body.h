@@ -25,9 +25,15 @@ Result<json::Value> decode_body(const schema::Resource& resource, std::string_vi
 // The same for a value that is already parsed.
 Result<json::Value> decode_value(const schema::Resource& resource, const json::Value& value,
                                  const std::vector<std::string>& duplicates, Strictness strictness);
-// Parses the body of a subresource such as Binding: checks that it is an object of that kind,
-// nothing else.
+// The body of a subresource (Binding, Scale, Eviction): decoded as `type`, whose name is
+// "core.v1.Binding". Errors: bad_request.
 Result<json::Value> parse_kind(std::string_view body, std::string_view group_version,
-                               std::string_view kind);
+                               std::string_view kind, std::string_view type);
+// The same for a value that is already parsed.
+Result<json::Value> decode_kind(const json::Value& value, std::string_view group_version,
+                                std::string_view kind, std::string_view type);
+
+// A stored object for changing. Errors: internal, when the stored bytes are damaged.
+Result<json::Value> parse_stored(std::string_view text);
 
 }  // namespace kinglet::apiserver

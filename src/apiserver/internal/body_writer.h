@@ -28,7 +28,7 @@ class BodyWriter {
 
  private:
   struct Gzip;
-  std::string compressed(bool last);
+  Bytes take(bool last);
   net::Exchange& exchange_;
   int status_;
   net::Headers headers_;
@@ -38,7 +38,10 @@ class BodyWriter {
   std::unique_ptr<Gzip> gzip_;
 };
 
-// One whole answer in JSON or another media type, compressed if it is long and the client takes it.
+// One whole answer, compressed if it is long and the client takes it.
+Task<Result<void>> respond_bytes(net::Exchange& exchange, int status, net::Headers headers,
+                                 std::vector<Bytes> body, bool gzip);
+
 Task<Result<void>> respond_bytes(net::Exchange& exchange, int status, net::Headers headers,
                                  Bytes body, bool gzip);
 

@@ -104,6 +104,7 @@ Result<json::Value> overlay(const schema::Resource& stored, std::string_view sub
 // Reads a DeleteOptions object (delete_options.cc). Errors: bad_request, invalid.
 Result<DeleteOptions> delete_options_of(const json::Value& options);
 
+constexpr std::string_view kScaleType = "autoscaling.v1.Scale";
 // autoscaling/v1 Scale of a workload (scale.cc).
 Result<json::Value> scale_of(const schema::Resource& resource, const json::Value& object);
 bool has_scale(const schema::Resource& resource);

@@ -31,8 +31,8 @@ class Renderer {
 
   const Output& output() const { return output_; }
   // A whole answer of one object: entry or text in the requested version.
-  Result<Bytes> document(const store::EntryRef& entry) const;
-  Result<Bytes> document(std::string_view text) const;
+  Result<std::vector<Bytes>> document(const store::EntryRef& entry) const;
+  Result<std::vector<Bytes>> document(const Bytes& text) const;
 
   // A list in JSON text, piece by piece: head, items (separated by commas), tail. Other media
   // render the joined text.
