@@ -48,7 +48,9 @@ TEST(BearerToken, is_read_from_one_header_only) {
     ASSERT_EQ(token.has_value(), c.ok);
     if (!c.ok) continue;
     EXPECT_EQ(token->has_value(), c.token != nullptr);
-    if (c.token && *token) EXPECT_EQ(**token, c.token);
+    if (c.token && *token) {
+      EXPECT_EQ(**token, c.token);
+    }
   }
 }
 

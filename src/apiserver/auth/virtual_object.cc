@@ -5,7 +5,6 @@
 #include "apiserver/request_info.h"
 #include "apiserver/server.h"
 #include "base/task.h"
-#include "schema/codec.h"
 
 namespace kinglet::apiserver {
 
@@ -14,10 +13,7 @@ Task<Result<json::Value>> read_virtual(net::Exchange& exchange, std::string_view
   KL_TRY(body, co_await exchange.read_body(kBodyBytesMax));
   const std::string encoding(exchange.request().headers.get("content-type"));
   KL_TRY(text, body_to_json(encoding, std::move(body), nullptr));
-  KL_TRY(parsed, parse_kind(text, group_version, kind));
-  const auto* table = schema::find_type(type);
-  KL_ASSERT(table != nullptr, "the catalogue lacks {}", type);
-  KL_TRY(object, schema::decode(*table, parsed));
+  KL_TRY(object, parse_kind(text, group_version, kind, type));
   auto& members = object.get_object();
   members["kind"] = kind;
   members["apiVersion"] = group_version;

@@ -97,8 +97,9 @@ class Discovery final : public Extension {
     net::Headers headers;
     headers.add("Content-Type", "application/json");
     headers.add("Cache-Control", "no-cache, private");
-    const Bytes body = Bytes::concat({json::print_pretty(document), "\n"});
-    auto sent = co_await respond_bytes(exchange, 200, std::move(headers), body, false);
+    std::vector<Bytes> body;
+    body.push_back(Bytes::concat({json::print_pretty(document), "\n"}));
+    auto sent = co_await respond_bytes(exchange, 200, std::move(headers), std::move(body), false);
     (void)sent;  // a peer that has gone needs no answer
   }
 
@@ -121,8 +122,9 @@ class Discovery final : public Extension {
       (void)sent;
       co_return;
     }
-    const Bytes body = Bytes::concat({text, "\n"});
-    auto sent = co_await respond_bytes(exchange, 200, std::move(headers), body, gzip);
+    std::vector<Bytes> body;
+    body.push_back(Bytes::concat({text, "\n"}));
+    auto sent = co_await respond_bytes(exchange, 200, std::move(headers), std::move(body), gzip);
     (void)sent;
   }
 

@@ -138,9 +138,10 @@ class OpenApi final : public Extension {
     headers.add("ETag", "\"" + hash + "\"");
     headers.add("Vary", "Accept");
     const bool gzip = error_output(exchange.request()).gzip;
-    const Bytes body(text);
+    std::vector<Bytes> body;
+    body.emplace_back(text);
     text = std::string();  // the document is held once while a slow client takes it
-    auto sent = co_await respond_bytes(exchange, 200, std::move(headers), body, gzip);
+    auto sent = co_await respond_bytes(exchange, 200, std::move(headers), std::move(body), gzip);
     (void)sent;  // a peer that has gone needs no answer
   }
 
