@@ -3,4 +3,5 @@ foreach(lib nghttp2 wslay http_parser)
   find_library(KINGLET_${lib} ${lib} REQUIRED)
   target_link_libraries(kinglet_net PRIVATE ${KINGLET_${lib}})
 endforeach()
-target_link_libraries(kinglet_net PRIVATE OpenSSL::SSL OpenSSL::Crypto)
+find_package(ZLIB REQUIRED)  # the headers of SPDY
+target_link_libraries(kinglet_net PRIVATE OpenSSL::SSL OpenSSL::Crypto ZLIB::ZLIB)

@@ -206,7 +206,7 @@ Task<void> KubeletApiTest::log_refusals() {
       {"/containerLogs/ns/web/a/b/c", 404, "could not find"},
       {"/containerLogs/../web/c", 400, "not a name"},
       {"/containerLogs/ns/web/..", 400, "not a name"},
-      {"/containerLogs/ns/web/c%2Fd", 404, "could not find"},
+      {"/containerLogs/ns/web/c%2Fd", 404, "not found"},
       {"/containerLogs/ns//c", 404, "could not find"},
       {"/", 404, "could not find"},
   };
