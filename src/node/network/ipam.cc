@@ -60,4 +60,10 @@ std::optional<std::string> Ipam::find(const std::string& owner) const {
   return text_of(known->second);
 }
 
+std::vector<std::string> Ipam::owners() const {
+  std::vector<std::string> out;
+  for (const auto& [owner, address] : by_owner_) out.push_back(owner);
+  return out;
+}
+
 }  // namespace kinglet::network

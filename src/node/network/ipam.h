@@ -5,6 +5,7 @@
 #include <optional>
 #include <set>
 #include <string>
+#include <vector>
 
 #include "base/result.h"
 
@@ -24,7 +25,7 @@ class Ipam {
   bool adopt(const std::string& owner, const std::string& ip);
   void release(const std::string& owner);
   std::optional<std::string> find(const std::string& owner) const;
-  size_t in_use() const { return by_owner_.size(); }
+  std::vector<std::string> owners() const;
 
  private:
   uint32_t first_ = 0, last_ = 0, next_ = 0;  // host byte order

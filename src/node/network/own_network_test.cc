@@ -1,10 +1,19 @@
 #include "node/network/own_network_test.h"
 
+#include <arpa/inet.h>
+#include <fcntl.h>
 #include <gtest/gtest.h>
+#include <netinet/in.h>
 #include <sched.h>
+#include <signal.h>
 #include <sys/mount.h>
+#include <sys/prctl.h>
+#include <sys/socket.h>
 #include <sys/wait.h>
 #include <unistd.h>
+
+#include <cerrno>
+#include <cstring>
 
 namespace kinglet::network::testing {
 
@@ -32,6 +41,90 @@ void in_own_network(const std::function<void()>& body) {
     return ::testing::Test::HasFailure() ? 1 : 0;
   });
   EXPECT_EQ(status, 0) << "in the network of its own; see above";
+}
+
+namespace {
+sockaddr_in address_of(const std::string& ip, uint16_t port) {
+  sockaddr_in address{};
+  address.sin_family = AF_INET;
+  address.sin_port = htons(port);
+  ::inet_pton(AF_INET, ip.c_str(), &address.sin_addr);
+  return address;
+}
+
+void enter(const std::string& netns) {
+  if (netns.empty()) return;
+  const int fd = ::open(netns.c_str(), O_RDONLY | O_CLOEXEC);
+  if (fd < 0 || ::setns(fd, CLONE_NEWNET) != 0) ::_exit(2);
+  ::close(fd);
+}
+
+[[noreturn]] void answer_clients(int listener, const std::string& name) {
+  for (;;) {
+    sockaddr_in peer{};
+    socklen_t size = sizeof peer;
+    const int client = ::accept(listener, reinterpret_cast<sockaddr*>(&peer), &size);
+    if (client < 0) ::_exit(0);
+    char ip[INET_ADDRSTRLEN] = {};
+    ::inet_ntop(AF_INET, &peer.sin_addr, ip, sizeof ip);
+    const std::string text = name + " " + ip;
+    (void)!::write(client, text.data(), text.size());
+    ::close(client);
+  }
+}
+
+std::string ask_here(const std::string& ip, uint16_t port) {
+  const int fd = ::socket(AF_INET, SOCK_STREAM, 0);
+  const timeval limit{.tv_sec = 1, .tv_usec = 0};
+  ::setsockopt(fd, SOL_SOCKET, SO_RCVTIMEO, &limit, sizeof limit);
+  ::setsockopt(fd, SOL_SOCKET, SO_SNDTIMEO, &limit, sizeof limit);
+  const sockaddr_in address = address_of(ip, port);
+  if (::connect(fd, reinterpret_cast<const sockaddr*>(&address), sizeof address) != 0)
+    return errno == ECONNREFUSED                                           ? "refused"
+           : errno == EINPROGRESS || errno == EAGAIN || errno == ETIMEDOUT ? "silence"
+                                                                           : std::strerror(errno);
+  char text[200];
+  const ssize_t n = ::read(fd, text, sizeof text);
+  return n > 0 ? std::string(text, static_cast<size_t>(n)) : "nothing";
+}
+}  // namespace
+
+void serve(const std::string& netns, uint16_t port, const std::string& name) {
+  int ready[2];
+  ASSERT_EQ(::pipe(ready), 0);
+  if (::fork() == 0) {
+    ::prctl(PR_SET_PDEATHSIG, SIGKILL);
+    enter(netns);
+    const int listener = ::socket(AF_INET, SOCK_STREAM, 0);
+    const sockaddr_in any = address_of("0.0.0.0", port);
+    if (::bind(listener, reinterpret_cast<const sockaddr*>(&any), sizeof any) != 0) ::_exit(3);
+    ::listen(listener, 16);
+    ::close(ready[0]);
+    ::close(ready[1]);
+    answer_clients(listener, name);
+  }
+  ::close(ready[1]);
+  char end;
+  (void)!::read(ready[0], &end, 1);  // until the server listens
+  ::close(ready[0]);
+}
+
+std::string ask(const std::string& netns, const std::string& ip, uint16_t port) {
+  int out[2];
+  if (::pipe(out) != 0) return "no pipe";
+  const pid_t child = ::fork();
+  if (child == 0) {
+    enter(netns);
+    const std::string answer = ask_here(ip, port);
+    (void)!::write(out[1], answer.data(), answer.size());
+    ::_exit(0);
+  }
+  ::close(out[1]);
+  char text[256];
+  const ssize_t n = ::read(out[0], text, sizeof text);
+  ::close(out[0]);
+  ::waitpid(child, nullptr, 0);
+  return n > 0 ? std::string(text, static_cast<size_t>(n)) : "died";
 }
 
 }  // namespace kinglet::network::testing

@@ -138,7 +138,9 @@ class Builder {
     int number = 0;
     for (const auto& target : targets) {
       const std::string to = fmt::format("{}/{}/{}/{}", kind, id, target.address, target.port);
-      const std::string set = chain_name("aff", to), chain = chain_name("ep", to);
+      // A set in use cannot be changed or replaced: another timeout is another set.
+      const std::string set = chain_name("aff", fmt::format("{}s/{}", seconds, to));
+      const std::string chain = chain_name("ep", to);
       rules_.sets[set] =
           fmt::format("type ipv4_addr; flags dynamic,timeout; size 65536; timeout {}s;", seconds);
       rules_.chains[chain] =

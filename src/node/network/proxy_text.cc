@@ -99,11 +99,8 @@ add rule {t} postrouting oifname != "{bridge}" ip saddr {pods} ip daddr != {clus
 std::string change_text(const Ruleset& from, const Ruleset& to) {
   std::string out;
   const auto new_chains = lost(to.chains, from.chains), old_chains = lost(from.chains, to.chains);
-  for (const auto& [name, definition] : lost(to.sets, from.sets)) {
-    // A set cannot be changed in place; what it remembered goes with it.
-    if (from.sets.contains(name)) out += fmt::format("delete set {} {}\n", kTable, name);
+  for (const auto& [name, definition] : lost(to.sets, from.sets))
     out += fmt::format("add set {} {} {{ {} }}\n", kTable, name, definition);
-  }
   // All chains first: they name each other.
   for (const auto& [name, rules] : new_chains)
     out +=
@@ -124,7 +121,7 @@ std::string change_text(const Ruleset& from, const Ruleset& to) {
   for (const auto& [name, rules] : old_chains)
     if (!to.chains.contains(name)) out += fmt::format("delete chain {} {}\n", kTable, name);
   for (const auto& [name, definition] : lost(from.sets, to.sets))
-    if (!to.sets.contains(name)) out += fmt::format("delete set {} {}\n", kTable, name);
+    out += fmt::format("delete set {} {}\n", kTable, name);
   return out;
 }
 
