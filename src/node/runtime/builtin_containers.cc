@@ -117,15 +117,18 @@ Task<Result<void>> BuiltinRuntime::build_container(ContainerRef container, Sandb
   ConmonInput conmon{options_.conmon, options_.crun, paths_, record.id, config.log_path,
                      config.tty, config.stdin_open, config.stdin_once};
   Command command = conmon_command(conmon);
-  KL_TRY(pid, co_await launch_conmon(std::move(command), clock_), "create container");
+  KL_TRY(pid, co_await launch_conmon(std::move(command), clock_, mounts_), "create container");
   record.process = identify_process(pid);
   const auto conmon_pid = read_text_file(paths_.bundle(record.id) + "/conmon.pid", 64);
   pid_t number = 0;
   if (conmon_pid) std::from_chars(conmon_pid->data(), conmon_pid->data() + conmon_pid->size(), number);
   record.conmon = identify_process(number);
   if (record.conmon.start_ticks == 0) co_return Error(Code::unavailable, "the container's monitor ended at once");
-  if (auto moved = cgroups_->move(number, options_.conmon_cgroup); !moved)
-    log_.warn("monitor stays in kinglet's cgroup", kv("container", record.id), kv("error", moved.error()));
+  // Its v1 cgroups it has from the thread that started it. In v2 it is moved, but nobody waits for that.
+  trash_.post([cgroups = cgroups_, number, path = options_.conmon_cgroup] {
+    if (auto moved = cgroups->move_in_v2(number, path); !moved)
+      Log("runtime").warn("a monitor stays in kinglet's cgroup", kv("error", moved.error()));
+  });
   record.phase = Phase::created;
   co_return save(record);
 }

@@ -83,6 +83,10 @@ Result<void> BuiltinRuntime::open() {
   KL_CHECK_FN(images_->open(), "image store");
   KL_CHECK_FN(cgroups_->make(options_.cgroup_root, {}), "cgroups");
   KL_CHECK_FN(cgroups_->make(options_.conmon_cgroup, {}), "cgroups");
+  mounts_.post([cgroups = cgroups_, path = options_.conmon_cgroup] {
+    if (auto moved = cgroups->move_this_thread(path); !moved)
+      Log("runtime").warn("monitors stay in kinglet's cgroup", kv("error", moved.error()));
+  });
   return {};
 }
 

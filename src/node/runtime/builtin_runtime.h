@@ -116,7 +116,7 @@ class BuiltinRuntime final : public Runtime {
   Random& random_;
   Log log_{"runtime"};
   StatePaths paths_;
-  std::unique_ptr<Cgroups> cgroups_;
+  std::shared_ptr<Cgroups> cgroups_;
   std::unique_ptr<ImageStore> images_;
   std::string epoch_;  // of the run directory: another one after every reboot
   std::set<std::string> capabilities_;

@@ -215,7 +215,8 @@ TEST_F(RuntimeTest, streams_an_exec_with_and_without_a_terminal) {
 
   for (const bool tty : {false, true}) {
     session = world().must(runtime().exec(id, {{"/no/such"}, tty, false}));
-    const auto why = world().must(read_all(*session, Chunk::Stream::err));
+    // On the terminal, where there is one.
+    const auto why = world().must(read_all(*session, tty ? Chunk::Stream::out : Chunk::Stream::err));
     EXPECT_NE(why.find("/no/such"), std::string::npos) << why;
     EXPECT_EQ(world().must(session->wait()), 127);
   }

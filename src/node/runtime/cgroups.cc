@@ -182,11 +182,19 @@ Result<void> Cgroups::remove(const std::string& path) {
   return {};
 }
 
-Result<void> Cgroups::move(pid_t pid, const std::string& path) {
-  for (const auto& dir : directories(path)) {
-    KL_CHECK_FN(write_text(dir + "/cgroup.procs", std::to_string(pid)));
-  }
+
+Result<void> Cgroups::move_this_thread(const std::string& path) {
+  if (layout_.unified) return {};
+  std::set<std::string> mounts;
+  for (const auto& [controller, mount] : layout_.v1) mounts.insert(mount);
+  for (const auto& mount : mounts)
+    KL_CHECK_FN(write_text(mount + path + "/tasks", std::to_string(::gettid())));
   return {};
+}
+
+Result<void> Cgroups::move_in_v2(pid_t pid, const std::string& path) {
+  if (layout_.unified_mount.empty()) return {};
+  return write_text(layout_.unified_mount + path + "/cgroup.procs", std::to_string(pid));
 }
 
 std::vector<pid_t> Cgroups::processes(const std::string& path) const {

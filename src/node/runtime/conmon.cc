@@ -23,6 +23,7 @@ namespace asio = boost::asio;
 namespace {
 constexpr size_t kSyncLineBytesMax = 64 << 10;
 // A Raspberry Pi that swaps may take long; beyond this something hangs.
+using Started = Result<std::shared_ptr<Child>>;
 constexpr Duration kCreateTimeout = std::chrono::seconds(120);
 
 Result<void> write_control(const StatePaths& paths, const std::string& id, const std::string& line) {
@@ -94,18 +95,25 @@ Result<pid_t> parse_sync_line(std::string_view line) {
   return Error(Code::unavailable, "{}", message.empty() ? "the container was not made" : message);
 }
 
-Task<Result<pid_t>> launch_conmon(Command command, Clock& clock) {
+Task<Result<pid_t>> launch_conmon(Command command, Clock& clock, Worker& starter) {
   int pipe[2];
   if (::pipe2(pipe, O_CLOEXEC) != 0) co_return errno_error(errno, "pipe");
   UniqueFd ours(pipe[0]), theirs(pipe[1]);
   ::fcntl(ours.get(), F_SETFL, O_NONBLOCK);
   command.pass_fds = {{theirs.get(), kSyncPipe}};
-  ChildStreams quiet;
-  quiet.out = Stdio::null;
-  quiet.err = Stdio::null;
-  auto child = start_process(command, quiet);
+  // Owned by the job: it runs to its end even if we are cancelled.
+  const auto pipe_end = std::make_shared<UniqueFd>(std::move(theirs));
+  std::function<Started()> job = [command, pipe_end]() -> Started {
+    ChildStreams quiet;
+    quiet.out = Stdio::null;
+    quiet.err = Stdio::null;
+    auto child = start_process(command, quiet);
+    pipe_end->reset();
+    if (!child) return child.error();
+    return std::shared_ptr<Child>(std::move(*child));
+  };
+  auto child = co_await starter.run(std::move(job));
   if (!child) co_return child.error();
-  theirs.reset();
   auto line = co_await with_deadline(clock, kCreateTimeout, read_line(ours.release()));
   if (!line) co_return std::move(line.error()).with_context("wait for the container's monitor");
   // Only the first of conmon's two processes; it ends at once.

@@ -8,6 +8,7 @@
 #include "base/clock.h"
 #include "base/process.h"
 #include "base/result.h"
+#include "base/worker.h"
 #include "node/runtime/state_paths.h"
 
 namespace kinglet::runtime {
@@ -27,7 +28,8 @@ constexpr int kSyncPipe = 4;
 Result<pid_t> parse_sync_line(std::string_view line);
 
 // Runs conmon until the container is made; then both go on without us. Errors: unavailable (crun's words), timeout.
-Task<Result<pid_t>> launch_conmon(Command command, Clock& clock);
+// It is started on `starter`'s thread, whose cgroup it gets.
+Task<Result<pid_t>> launch_conmon(Command command, Clock& clock, Worker& starter);
 
 // Errors: unavailable (its conmon is gone).
 Result<void> conmon_reopen_log(const StatePaths& paths, const std::string& id);
