@@ -19,7 +19,7 @@ if(CMAKE_CXX_COMPILER_ID STREQUAL "GNU")
   # g++ 12 reports these inside its own coroutine and <string> code at -O2.
   add_compile_options($<$<COMPILE_LANGUAGE:CXX>:-Wno-dangling-pointer> -Wno-stringop-overread
                       -Wno-stringop-overflow -Wno-maybe-uninitialized -Wno-restrict
-                      -Wno-array-bounds -Wno-psabi)
+                      -Wno-array-bounds -Wno-mismatched-new-delete -Wno-psabi)
 endif()
 add_link_options(-Wl,--gc-sections)
 find_program(KINGLET_LLD ld.lld)

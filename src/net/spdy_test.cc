@@ -10,9 +10,13 @@ const SpdyHeaders kHeaders = {{"streamtype", "data"}, {"port", "8080"}, {"reques
 
 TEST(Spdy, frames_survive_the_way_in_any_pieces) {
   SpdyCodec client;
-  const std::string wire = client.syn_stream(1, kHeaders) + SpdyCodec::data(1, "hello", false) +
-                           client.syn_stream(3, kHeaders) + SpdyCodec::data(1, "", true) +
-                           SpdyCodec::ping(7) + SpdyCodec::reset(3, 5) + SpdyCodec::goaway(3);
+  // One after the other: the compression remembers, and C++ does not say in which order a sum is
+  // made.
+  std::string wire = client.syn_stream(1, kHeaders);
+  wire += SpdyCodec::data(1, "hello", false);
+  wire += client.syn_stream(3, kHeaders);
+  wire += SpdyCodec::data(1, "", true) + SpdyCodec::ping(7) + SpdyCodec::reset(3, 5) +
+          SpdyCodec::goaway(3);
   for (const size_t step : {size_t{1}, size_t{5}, wire.size()}) {
     SpdyCodec server;
     std::vector<SpdyFrame> frames;
@@ -36,7 +40,8 @@ TEST(Spdy, frames_survive_the_way_in_any_pieces) {
 TEST(Spdy, replies) {
   SpdyCodec server, client;
   std::vector<SpdyFrame> frames;
-  ASSERT_TRUE(client.feed(server.syn_reply(1, {}) + server.syn_reply(3, {{"a", "b"}}), frames));
+  ASSERT_TRUE(client.feed(server.syn_reply(1, {}), frames));
+  ASSERT_TRUE(client.feed(server.syn_reply(3, {{"a", "b"}}), frames));
   ASSERT_EQ(frames.size(), 2u);
   EXPECT_EQ(frames[0].kind, SpdyFrame::Kind::syn_reply);
   EXPECT_EQ(frames[1].headers, (SpdyHeaders{{"a", "b"}}));

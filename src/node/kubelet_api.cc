@@ -5,6 +5,7 @@
 #include "json/json.h"
 #include "node/exec_stream.h"
 #include "node/log_stream.h"
+#include "node/port_forward.h"
 
 namespace kinglet::node {
 namespace {
@@ -28,6 +29,12 @@ bool valid_name(const std::string& name) {
   return name != "." && name != ".." && std::all_of(name.begin(), name.end(), [](char c) {
            return (c >= 'a' && c <= 'z') || (c >= '0' && c <= '9') || c == '-' || c == '.';
          });
+}
+
+Result<void> check_names(const std::vector<std::string>& parts) {
+  for (size_t i = 1; i < parts.size(); ++i)
+    if (!valid_name(parts[i])) return Error(Code::bad_request, "\"{}\" is not a name", parts[i]);
+  return {};
 }
 
 class KubeletApi final : public net::Handler {
@@ -54,13 +61,12 @@ class KubeletApi final : public net::Handler {
     const Error no_page(Code::not_found, "the server could not find the requested resource");
     if (!split || parts.size() < 3) co_return no_page;
     const std::string& verb = parts[0];
+    if (verb == "portForward") co_return co_await forward(exchange, std::move(parts));
     const bool log = verb == "containerLogs", exec = verb == "exec", attach = verb == "attach";
     if (!log && !exec && !attach) co_return no_page;
     if (parts.size() == 5) parts.erase(parts.begin() + 3);  // the uid
     if (parts.size() != 4) co_return no_page;
-    for (size_t i = 1; i < parts.size(); ++i)
-      if (!valid_name(parts[i]))
-        co_return Error(Code::bad_request, "\"{}\" is not a name", parts[i]);
+    KL_CHECK(check_names(parts));
     if (method != "GET" && (log || method != "POST"))
       co_return Error(Code::method_not_allowed, "the method {} is not allowed here", method);
     LogTarget target{parts[1], parts[2], parts[3]};
@@ -70,6 +76,16 @@ class KubeletApi final : public net::Handler {
     }
     co_return co_await streams(exchange, std::move(target),
                                exec ? StreamKind::exec : StreamKind::attach);
+  }
+
+  // /portForward/<ns>/<pod>[/<uid>]
+  Task<Result<void>> forward(net::Exchange& exchange, std::vector<std::string> parts) {
+    if (parts.size() > 4)
+      co_return Error(Code::not_found, "the server could not find the requested resource");
+    KL_CHECK(check_names(parts));
+    KL_TRY(netns, containers_.network_namespace(parts[1], parts[2]));
+    auto dial = dial_in_namespace(netns, clock_);
+    co_return co_await serve_port_forward(exchange, clock_, std::move(dial));
   }
 
   Task<Result<void>> streams(net::Exchange& exchange, LogTarget target, StreamKind kind) {

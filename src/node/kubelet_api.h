@@ -8,7 +8,8 @@
 //                                                error, tty; the API server's names stdin, stdout,
 //                                                stderr too
 //   GET  /attach/<ns>/<pod>/<container>          the same without command
-//   GET  /portForward/<ns>/<pod>                 WebSocket, SPDY/3.1+portforward.k8s.io
+//   GET  /portForward/<ns>/<pod>                 WebSocket, SPDY/3.1+portforward.k8s.io; or an
+//   upgrade to SPDY/3.1
 //
 // The pod's uid may stand before the container. The caller has authorised the request. Other paths
 // get 404.

@@ -12,6 +12,7 @@
 #include "base/testing.h"
 #include "net/client.h"
 #include "net/server.h"
+#include "net/spdy.h"
 #include "net/websocket_client.h"
 
 namespace kinglet::node {
@@ -152,6 +153,8 @@ class KubeletApiTest : public ::testing::Test {
   Task<void> execs();
   Task<void> exec_refusals();
   Task<void> client_leaves();
+  Task<void> forwards();
+  Task<void> forward_refusals();
 
   asio::io_context loop_;
   std::unique_ptr<Clock> clock_ = make_system_clock();
@@ -354,6 +357,73 @@ Task<void> KubeletApiTest::client_leaves() {
   EXPECT_NE(::kill(pid, 0), 0);
 }
 TEST_F(KubeletApiTest, an_exec_ends_with_its_client) { run(client_leaves()); }
+
+// What a forwarding client has heard, by stream.
+struct Heard {
+  std::map<uint32_t, std::string> data;
+  std::map<uint32_t, bool> replied, ended;
+};
+void hear(Heard& heard, const std::vector<net::SpdyFrame>& frames) {
+  for (const auto& frame : frames) {
+    if (frame.kind == net::SpdyFrame::Kind::syn_reply) heard.replied[frame.stream] = true;
+    if (frame.kind == net::SpdyFrame::Kind::data) heard.data[frame.stream] += frame.data;
+    if (frame.kind == net::SpdyFrame::Kind::reset || frame.fin) heard.ended[frame.stream] = true;
+  }
+}
+net::SpdyHeaders pair_headers(const char* type, uint16_t port, const char* request) {
+  return {{"streamtype", type}, {"port", fmt::format("{}", port)}, {"requestid", request}};
+}
+
+// Two connections over one WebSocket: one to this very server, one to a port where nobody listens.
+Task<void> KubeletApiTest::forwards() {
+  const std::string where = url("/portForward/ns/web");
+  const net::ClientTls no_tls;
+  const std::vector<std::string> protocols(1, "SPDY/3.1+portforward.k8s.io");
+  auto socket = co_await net::dial_websocket(*clock_, *random_, where, no_tls, protocols);
+  EXPECT_TRUE(socket) << socket.error().message();
+  if (!socket) co_return;
+  net::SpdyCodec codec;
+  // One after the other: the compression of headers remembers.
+  std::string wire = codec.syn_stream(1, pair_headers("error", port_, "0"));
+  wire += net::SpdyCodec::data(1, "", true);
+  wire += codec.syn_stream(3, pair_headers("data", port_, "0"));
+  const std::string request = "GET /hello HTTP/1.1\r\nHost: x\r\nConnection: close\r\n\r\n";
+  wire += net::SpdyCodec::data(3, request, false);
+  wire += codec.syn_stream(5, pair_headers("error", 1, "1"));
+  wire += codec.syn_stream(7, pair_headers("data", 1, "1"));
+  wire += codec.syn_stream(9, pair_headers("other", 1, "2"));
+  wire += net::SpdyCodec::ping(11);
+  // Cut anywhere: SPDY is a stream, the messages mean nothing.
+  for (size_t at = 0; at < wire.size(); at += 100) {
+    const std::string piece = wire.substr(at, 100);
+    const auto sent = co_await (*socket)->write(piece);
+    EXPECT_TRUE(sent);
+  }
+  Heard heard;
+  while (!heard.ended[1] || !heard.ended[3] || !heard.ended[5] || !heard.ended[7]) {
+    auto message = co_await (*socket)->read();
+    EXPECT_TRUE(message && *message);
+    if (!message || !*message) break;
+    std::vector<net::SpdyFrame> frames;
+    EXPECT_TRUE(codec.feed((*message)->data, frames));
+    hear(heard, frames);
+  }
+  EXPECT_TRUE(heard.replied[1] && heard.replied[3]);
+  EXPECT_TRUE(heard.data[3].starts_with("HTTP/1.1 404")) << heard.data[3];
+  EXPECT_EQ(heard.data[1], "");
+  EXPECT_NE(heard.data[5].find("connect to 127.0.0.1:1"), std::string::npos) << heard.data[5];
+  EXPECT_TRUE(heard.ended[9]);
+  EXPECT_FALSE(heard.replied[9]);
+}
+TEST_F(KubeletApiTest, ports_are_forwarded_over_a_websocket) { run(forwards()); }
+
+Task<void> KubeletApiTest::forward_refusals() {
+  const auto plain = co_await get("/portForward/ns/web");
+  EXPECT_EQ(plain.status, 400);
+  const auto path = co_await get("/portForward/ns/web/a/b");
+  EXPECT_EQ(path.status, 404);
+}
+TEST_F(KubeletApiTest, forwarding_needs_an_upgrade) { run(forward_refusals()); }
 
 }  // namespace
 }  // namespace kinglet::node
