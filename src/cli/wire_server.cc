@@ -9,6 +9,7 @@
 #include "apiserver/discovery/health.h"
 #include "apiserver/discovery/openapi.h"
 #include "apiserver/discovery/trust.h"
+#include "apiserver/http_proxy.h"
 #include "apiserver/node_proxy.h"
 #include "apiserver/server.h"
 #include "base/log.h"
@@ -92,7 +93,9 @@ class Wired final : public ControlPlane {
                                           extensions()})),
         controller_api_(apiserver::make_local_api(*registry_, nullptr, component("system:kube-controller-manager"))),
         scheduler_api_(apiserver::make_local_api(*registry_, nullptr, component("system:kube-scheduler"))),
-        node_api_(apiserver::make_local_api(*registry_, authorizer_.get(), node_user(setup.node_name))),
+        node_api_(apiserver::make_token_api(
+            apiserver::make_local_api(*registry_, authorizer_.get(), node_user(setup.node_name)), *registry_, tokens_,
+            authorizer_.get(), node_user(setup.node_name))),
         informers_(*controller_api_, clock, random),
         controllers_(controllers::make_controllers(*controller_api_, clock, random, *metrics_, informers_,
                                                    controller_options())),
@@ -143,6 +146,7 @@ class Wired final : public ControlPlane {
     out.push_back(apiserver::make_reviews(*authenticator_, *authorizer_, clock_));
     out.push_back(apiserver::make_token_request(*registry_, tokens_));
     out.push_back(apiserver::make_node_proxy(*registry_, nodes_));
+    out.push_back(apiserver::make_http_proxy(*registry_, clock_, random_));
     return out;
   }
 

@@ -287,6 +287,28 @@ TEST_F(Authn, a_node_gets_tokens_for_its_own_pods_only) {
   EXPECT_EQ(ask(""), 403);
 }
 
+TEST_F(Authn, a_node_in_the_same_process_asks_without_http) {
+  make_account("robot");
+  world.make("/api/v1/namespaces/default/pods",
+             R"({"kind":"Pod","apiVersion":"v1","metadata":{"name":"p"},"spec":{"nodeName":"edge-1",
+              "serviceAccountName":"robot","containers":[{"name":"c","image":"i"}]}})");
+  const User node{"system:node:edge-1", "", {"system:nodes", "system:authenticated"}, {}};
+  const auto api = make_token_api(make_local_api(*world.registry, world.authorizer.get(), node),
+                                  *world.registry, world.tokens, world.authorizer.get(), node);
+  const auto* accounts = schema::find_resource("", "v1", "serviceaccounts");
+  const auto ask = [&](const std::string& account) {
+    return world.run(
+        api->create(*accounts, "default",
+                    R"({"spec":{"boundObjectRef":{"kind":"Pod","apiVersion":"v1","name":"p"}}})",
+                    {}, account, "token"));
+  };
+  const auto issued = ask("robot");
+  ASSERT_TRUE(issued) << issued.error().message();
+  const auto object = json::parse(issued->view()).value();
+  EXPECT_EQ(status_with(std::string(json::text_at(object, {"status", "token"}))), 201);
+  EXPECT_TRUE(ask("default").is(Code::forbidden));
+}
+
 class BootstrapTokens : public Authn {
  protected:
   void make_token(const std::string& more,

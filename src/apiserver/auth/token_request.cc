@@ -90,6 +90,30 @@ Result<void> check_node(const User& user, const TokenWish& wish) {
   return {};
 }
 
+struct Account {
+  std::string ns, name;
+};
+
+// Issues what the request asks for and fills its status.
+Result<json::Value> answer_token_request(const Reader& reader, ServiceAccountTokens& tokens,
+                                         const User& user, const Account& account,
+                                         json::Value object) {
+  KL_TRY_FN(wish, token_wish(reader, user, account.ns, account.name, object));
+  KL_TRY_FN(issued, tokens.issue(wish));
+  auto& members = object.get_object();
+  auto& metadata = json::child(members, "metadata");
+  metadata["name"] = account.name;
+  metadata["namespace"] = account.ns;
+  auto& spec = json::child(members, "spec");
+  json::Array audiences;
+  for (const auto& audience : issued.audiences) audiences.emplace_back(audience);
+  spec["audiences"] = std::move(audiences);
+  spec["expirationSeconds"] = wish.expiration_seconds;
+  members["status"] =
+      json::Object{{"token", issued.token}, {"expirationTimestamp", rfc3339(issued.expires)}};
+  return object;
+}
+
 class TokenRequests final : public Extension {
  public:
   TokenRequests(const Reader& reader, ServiceAccountTokens& tokens)
@@ -116,27 +140,95 @@ class TokenRequests final : public Extension {
     if (info.verb != "create") co_return method_not_supported(*info.resource, info.verb);
     KL_TRY(object, co_await read_virtual(exchange, "authentication.k8s.io/v1", "TokenRequest",
                                          "authentication.v1.TokenRequest"));
-    KL_TRY(wish, token_wish(reader_, user, info.ns, info.name, object));
-    KL_TRY(issued, tokens_.issue(wish));
-    auto& members = object.get_object();
-    auto& metadata = json::child(members, "metadata");
-    metadata["name"] = info.name;
-    metadata["namespace"] = info.ns;
-    auto& spec = json::child(members, "spec");
-    json::Array audiences;
-    for (const auto& audience : issued.audiences) audiences.emplace_back(audience);
-    spec["audiences"] = std::move(audiences);
-    spec["expirationSeconds"] = wish.expiration_seconds;
-    members["status"] =
-        json::Object{{"token", issued.token}, {"expirationTimestamp", rfc3339(issued.expires)}};
-    co_return std::move(object);
+    co_return answer_token_request(reader_, tokens_, user, {info.ns, info.name}, std::move(object));
   }
 
   const Reader& reader_;
   ServiceAccountTokens& tokens_;
 };
 
+// Passes everything on but the one thing that it can do itself.
+class TokenApi final : public client::Api {
+ public:
+  TokenApi(std::unique_ptr<client::Api> inner, const Reader& reader, ServiceAccountTokens& tokens,
+           const Authorizer* authorizer, User user)
+      : inner_(std::move(inner)),
+        reader_(reader),
+        tokens_(tokens),
+        authorizer_(authorizer),
+        user_(std::move(user)) {}
+
+  Task<Result<Bytes>> get(const schema::Resource& resource, std::string ns,
+                          std::string name) override {
+    return inner_->get(resource, std::move(ns), std::move(name));
+  }
+  Task<Result<client::ObjectList>> list(const schema::Resource& resource, std::string ns,
+                                        client::ListOptions options) override {
+    return inner_->list(resource, std::move(ns), std::move(options));
+  }
+  Task<Result<std::unique_ptr<client::Watch>>> watch(const schema::Resource& resource,
+                                                     std::string ns,
+                                                     client::ListOptions options) override {
+    return inner_->watch(resource, std::move(ns), std::move(options));
+  }
+  Task<Result<Bytes>> create(const schema::Resource& resource, std::string ns, std::string object,
+                             client::WriteOptions options, std::string name,
+                             std::string subresource) override {
+    if (resource.group.empty() && resource.plural == "serviceaccounts" && subresource == "token")
+      return issue(resource, {std::move(ns), std::move(name)}, std::move(object));
+    return inner_->create(resource, std::move(ns), std::move(object), std::move(options),
+                          std::move(name), std::move(subresource));
+  }
+  Task<Result<Bytes>> update(const schema::Resource& resource, std::string ns, std::string name,
+                             std::string object, client::WriteOptions options,
+                             std::string subresource) override {
+    return inner_->update(resource, std::move(ns), std::move(name), std::move(object),
+                          std::move(options), std::move(subresource));
+  }
+  Task<Result<Bytes>> patch(const schema::Resource& resource, std::string ns, std::string name,
+                            client::PatchType type, std::string patch, client::WriteOptions options,
+                            std::string subresource) override {
+    return inner_->patch(resource, std::move(ns), std::move(name), type, std::move(patch),
+                         std::move(options), std::move(subresource));
+  }
+  Task<Result<void>> remove(const schema::Resource& resource, std::string ns, std::string name,
+                            client::DeleteOptions options) override {
+    return inner_->remove(resource, std::move(ns), std::move(name), std::move(options));
+  }
+
+ private:
+  Task<Result<Bytes>> issue(const schema::Resource& resource, Account account, std::string body) {
+    Attributes a;
+    a.verb = "create";
+    a.version = "v1";
+    a.resource = resource.plural;
+    a.subresource = "token";
+    a.ns = account.ns;
+    a.name = account.name;
+    if (authorizer_) {
+      const auto decision = authorizer_->authorize(user_, a);
+      if (!decision.allowed) co_return forbidden(user_, a, decision.reason);
+    }
+    KL_TRY(object, json::parse(body));
+    if (!object.is_object()) co_return Error(Code::bad_request, "a TokenRequest is an object");
+    KL_TRY(answered, answer_token_request(reader_, tokens_, user_, account, std::move(object)));
+    co_return Bytes(json::print(answered));
+  }
+
+  std::unique_ptr<client::Api> inner_;
+  const Reader& reader_;
+  ServiceAccountTokens& tokens_;
+  const Authorizer* authorizer_;
+  User user_;
+};
+
 }  // namespace
+
+std::unique_ptr<client::Api> make_token_api(std::unique_ptr<client::Api> inner,
+                                            const Reader& reader, ServiceAccountTokens& tokens,
+                                            const Authorizer* authorizer, User user) {
+  return std::make_unique<TokenApi>(std::move(inner), reader, tokens, authorizer, std::move(user));
+}
 
 Result<TokenWish> token_wish(const Reader& reader, const User& user, const std::string& ns,
                              const std::string& account, const json::Value& request) {
