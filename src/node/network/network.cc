@@ -14,6 +14,8 @@
 namespace kinglet::network {
 namespace {
 
+constexpr Duration kDnsRetryAfter = std::chrono::seconds(10);
+
 WireOptions wires_of(const NetworkOptions& options, const Ipam& ipam) {
   WireOptions wires;
   wires.netns_dir = options.run_dir + "/netns";
@@ -50,6 +52,7 @@ class BridgeNetwork final : public Network {
       : options_(std::move(options)),
         ipam_(std::move(ipam)),
         wires_(wires_of(options_, ipam_)),
+        clock_(clock),
         worker_("kl-network"),
         proxy_(make_service_proxy(proxy_of(options_), options_.nft_command,
                                   informers.of<ServiceObject>(), informers.of<SliceObject>(),
@@ -82,7 +85,7 @@ class BridgeNetwork final : public Network {
   Task<Result<void>> run() override {
     TaskGroup parts;
     parts.add("service proxy", proxy_->run());
-    if (dns_) parts.add("dns", dns_->run());
+    if (dns_) parts.add("dns", serve_dns());
     co_return co_await parts.run();
   }
 
@@ -115,6 +118,15 @@ class BridgeNetwork final : public Network {
   std::vector<std::string> attached() const override { return ipam_.owners(); }
 
  private:
+  // Another program may hold the port: pods run on without names, and get them as soon as it lets
+  // go.
+  Task<void> serve_dns() {
+    for (;;) {
+      const auto ended = co_await dns_->run();
+      if (!ended) log_.error("no cluster DNS", kv("error", ended.error()));
+      co_await clock_.sleep(kDnsRetryAfter);
+    }
+  }
   Task<Result<void>> unwire(std::string uid) {
     std::function<Result<void>()> job = [wires = wires_, uid] { return unwire_pod(wires, uid); };
     co_return co_await worker_.run<Result<void>>(std::move(job));
@@ -123,6 +135,7 @@ class BridgeNetwork final : public Network {
   NetworkOptions options_;
   Ipam ipam_;
   WireOptions wires_;
+  Clock& clock_;
   Log log_{"network"};
   Worker worker_;
   std::unique_ptr<ServiceProxy> proxy_;
