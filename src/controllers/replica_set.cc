@@ -33,6 +33,11 @@ json::Value status_patch(const ReplicaSet::Status& status) {
                               {"conditions", conditions.empty() ? json::Value() : json::Value(std::move(conditions))}}}};
 }
 
+// A namespace that is going away takes no new pods. That is nobody's failure: it takes the set, too.
+bool namespace_is_going(const Error& error) {
+  return error.code() == Code::forbidden && error.message().find("because it is being terminated") != std::string::npos;
+}
+
 class ReplicaSets final : public client::Reconciler {
  public:
   ReplicaSets(const Deps& deps, client::Runner& runner)
@@ -73,6 +78,7 @@ class ReplicaSets final : public client::Reconciler {
       const auto plan = plan_replicas(*set, pods, siblings_on(*set), clock_.wall());
       if (!plan.remove.empty()) failed = "FailedDelete";
       scaled = co_await execute(api, set, template_json, plan);
+      if (!scaled && namespace_is_going(scaled.error())) scaled = Result<void>();
     }
     co_return co_await write_status(api, set, pods, template_json, scaled, failed);
   }
@@ -136,8 +142,7 @@ class ReplicaSets final : public client::Reconciler {
                     kComponent);
       co_return Result<void>();
     }
-    // A namespace that is going away takes no new pods; that is not worth an event.
-    if (made.error().message().find("because it is being terminated") == std::string::npos)
+    if (!namespace_is_going(made.error()))
       events_.event(about, EventType::warning, "FailedCreate",
                     fmt::format("Error creating: {}", made.error().message()), kComponent);
     co_return made.error();
