@@ -1,58 +1,90 @@
 #include <gtest/gtest.h>
 
+#include <set>
+
 #include "schema/codec.h"
 
 namespace kinglet::schema {
 namespace {
 
-// Every "$ref" of the document names a definition that is there.
-void check_references(const json::Value& value, const json::Object& definitions, std::string_view prefix) {
+// Every reference in a document leads to a definition of it.
+void collect_references(const json::Value& value, std::set<std::string>& out) {
   if (value.is_array())
-    for (const auto& item : value.as_array()) check_references(item, definitions, prefix);
+    for (const auto& item : value.get_array()) collect_references(item, out);
   if (!value.is_object()) return;
-  for (const auto& [key, member] : value.as_object()) {
-    if (key == "$ref" && member.is_string()) {
-      const std::string_view name(member.as_string());
-      ASSERT_TRUE(name.starts_with(prefix)) << name;
-      EXPECT_TRUE(definitions.contains(name.substr(prefix.size()))) << name;
+  for (const auto& [key, member] : value.get_object()) {
+    if (std::string_view(key) == "$ref" && member.is_string()) {
+      const std::string_view where = member.get_string();
+      out.emplace(where.substr(where.rfind('/') + 1));
     }
-    check_references(member, definitions, prefix);
+    collect_references(member, out);
   }
 }
 
-TEST(OpenApi, every_document_is_json_whose_references_hold) {
-  const auto v2 = json::parse(openapi_v2());
-  ASSERT_TRUE(v2) << v2.error().message();
-  check_references(*v2, v2->at("definitions").as_object(), "#/definitions/");
-  for (const auto& group : groups())
+void expect_closed(const json::Value& document, const json::Value& definitions) {
+  std::set<std::string> references;
+  collect_references(document, references);
+  EXPECT_GT(references.size(), 5u);
+  for (const auto& name : references) EXPECT_TRUE(definitions.get_object().contains(name)) << name;
+}
+
+const json::Value* parameter(const json::Value& operation, std::string_view name) {
+  for (const auto& p : json::find(operation, {"parameters"})->get_array())
+    if (json::text_at(p, {"name"}) == name) return &p;
+  return nullptr;
+}
+
+TEST(OpenApi, v3_documents_are_whole_and_tell_kubectl_what_it_asks) {
+  for (const auto& group : groups()) {
     for (const auto version : group.versions) {
-      SCOPED_TRACE(fmt::format("{}/{}", group.name, version));
-      const auto v3 = json::parse(openapi_v3(group.name, version));
-      ASSERT_TRUE(v3) << v3.error().message();
-      check_references(*v3, v3->at("components").at("schemas").as_object(), "#/components/schemas/");
+      const auto document = json::parse(openapi_v3(group.name, version));
+      ASSERT_TRUE(document) << group.name << " " << version << ": " << document.error().message();
+      expect_closed(*document, *json::find(*document, {"components", "schemas"}));
     }
+  }
+  const auto apps = json::parse(openapi_v3("apps", "v1"));
+  const auto* item =
+      json::find(*apps, {"paths", "/apis/apps/v1/namespaces/{namespace}/deployments/{name}"});
+  ASSERT_TRUE(item);
+  const auto* patch = json::find(*item, {"patch"});
+  ASSERT_TRUE(patch);
+  EXPECT_TRUE(parameter(*patch, "fieldValidation"));
+  EXPECT_TRUE(parameter(*patch, "dryRun"));
+  EXPECT_EQ(*json::find(*patch, {"x-kubernetes-group-version-kind"}),
+            *json::parse(R"({"group":"apps","kind":"Deployment","version":"v1"})"));
+  const auto* type = json::find(*apps, {"components", "schemas", "io.k8s.api.apps.v1.Deployment"});
+  ASSERT_TRUE(type);
+  EXPECT_EQ(*json::find(*type, {"x-kubernetes-group-version-kind"}),
+            *json::parse(R"([{"group":"apps","kind":"Deployment","version":"v1"}])"));
+  EXPECT_TRUE(json::find(
+      *apps, {"paths", "/apis/apps/v1/namespaces/{namespace}/deployments/{name}/scale"}));
 }
 
-TEST(OpenApi, patching_offers_field_validation) {
-  const auto document = json::parse(openapi_v3("apps", "v1"));
+TEST(OpenApi, v2_has_merge_keys_and_kinds) {
+  const auto document = json::parse(openapi_v2());
   ASSERT_TRUE(document);
-  const auto& patch =
-      document->at("paths").at("/apis/apps/v1/namespaces/{namespace}/deployments/{name}").at("patch");
-  EXPECT_EQ(patch.at("x-kubernetes-group-version-kind").at("kind").as_string(), "Deployment");
-  bool found = false;
-  for (const auto& parameter : patch.at("parameters").as_array())
-    found = found || parameter.at("name").as_string() == "fieldValidation";
-  EXPECT_TRUE(found);
+  const auto* definitions = json::find(*document, {"definitions"});
+  expect_closed(*document, *definitions);
+  const auto* containers =
+      json::find(*definitions, {"io.k8s.api.core.v1.PodSpec", "properties", "containers"});
+  ASSERT_TRUE(containers);
+  EXPECT_EQ(json::text_at(*containers, {"x-kubernetes-patch-merge-key"}), "name");
+  EXPECT_EQ(json::text_at(*containers, {"x-kubernetes-patch-strategy"}), "merge");
+  EXPECT_EQ(json::text_at(*containers, {"x-kubernetes-list-type"}), "map");
+  EXPECT_EQ(json::text_at(*containers, {"items", "$ref"}),
+            "#/definitions/io.k8s.api.core.v1.Container");
 }
 
-TEST(OpenApi, lists_tell_how_they_merge) {
-  const auto document = json::parse(openapi_v3("", "v1"));
-  ASSERT_TRUE(document);
-  const auto& containers =
-      document->at("components").at("schemas").at("io.k8s.api.core.v1.PodSpec").at("properties").at("containers");
-  EXPECT_EQ(containers.at("x-kubernetes-patch-merge-key").as_string(), "name");
-  EXPECT_EQ(containers.at("x-kubernetes-patch-strategy").as_string(), "merge");
-  EXPECT_EQ(containers.at("x-kubernetes-list-type").as_string(), "map");
+TEST(OpenApi, operation_ids_are_unique) {
+  const auto document = json::parse(openapi_v2());
+  std::set<std::string> seen;
+  for (const auto& [url, item] : json::find(*document, {"paths"})->get_object()) {
+    for (const auto& [method, operation] : item.get_object()) {
+      if (std::string_view(method) == "parameters") continue;
+      EXPECT_TRUE(seen.emplace(json::text_at(operation, {"operationId"})).second)
+          << std::string_view(url) << " " << std::string_view(method);
+    }
+  }
 }
 
 }  // namespace

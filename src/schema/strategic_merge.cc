@@ -116,10 +116,9 @@ std::string_view Shape::merge_key() const {
   return field_ ? field_->merge_key : std::string_view();
 }
 bool Shape::merges_list() const { return field_ && field_->patch_merge; }
-// A strategy on a field that is no list can only be `replace` (the selector of a
-// PodDisruptionBudget).
 bool Shape::replaces() const {
-  return field_ && field_->patch_merge && field_->cardinality == Cardinality::one;
+  if (!field_ || field_->cardinality != Cardinality::one) return false;
+  return field_->patch_replace || (field_->type && field_->type->form != JsonForm::object);
 }
 
 json::Value without_directives(const json::Value& value) {

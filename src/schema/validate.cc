@@ -45,7 +45,9 @@ class Walk {
 
   // `path` is null at the root.
   void object(const Type& type, const json::Value& value, const Path* path, int depth) {
-    if (!value.is_object() || depth > static_cast<int>(json::kDepthMax)) return;
+    if (!value.is_object() || type.form != JsonForm::object ||
+        depth > static_cast<int>(json::kDepthMax))
+      return;
     for (const auto& field : type.fields) {
       if (field.is_inline) {
         if (field.type) object(*field.type, value, path, depth + 1);

@@ -38,7 +38,7 @@ inline const Type& small_pod() {
       .name = "test.Selector", .go_name = "Selector", .fields = selector_fields};
   static const Field replaced_selector = [] {
     Field field = small_field("selector", Kind::object, Cardinality::one, &selector);
-    field.patch_merge = true;  // as the tables mark patchStrategy replace
+    field.patch_replace = true;
     return field;
   }();
   static const Field pod_fields[] = {small_field("labels", Kind::string, Cardinality::map),
