@@ -13,15 +13,24 @@ struct CodeRow {
 };
 // Indexed by Code. Source: k8s.io/apimachinery metav1.StatusReason and its HTTP codes.
 constexpr CodeRow kCodes[] = {
-    {"BadRequest", 400},       {"Unauthorized", 401},
-    {"Forbidden", 403},        {"NotFound", 404},
-    {"MethodNotAllowed", 405}, {"NotAcceptable", 406},
-    {"AlreadyExists", 409},    {"Conflict", 409},
-    {"Expired", 410},          {"RequestEntityTooLarge", 413},
-    {"UnsupportedMediaType", 415}, {"Invalid", 422},
-    {"TooManyRequests", 429},  {"InternalError", 500},
-    {"ServerTimeout", 500},    {"ServiceUnavailable", 503},
-    {"Timeout", 504},          {"ServiceUnavailable", 503},
+    {"BadRequest", 400},
+    {"Unauthorized", 401},
+    {"Forbidden", 403},
+    {"NotFound", 404},
+    {"MethodNotAllowed", 405},
+    {"NotAcceptable", 406},
+    {"AlreadyExists", 409},
+    {"Conflict", 409},
+    {"Expired", 410},
+    {"RequestEntityTooLarge", 413},
+    {"UnsupportedMediaType", 415},
+    {"Invalid", 422},
+    {"TooManyRequests", 429},
+    {"InternalError", 500},
+    {"ServerTimeout", 500},
+    {"ServiceUnavailable", 503},
+    {"Timeout", 504},
+    {"ServiceUnavailable", 503},
     {"InternalError", 500},
 };
 static_assert(std::size(kCodes) == static_cast<size_t>(Code::io) + 1);

@@ -260,13 +260,11 @@ void SqliteStore::start_batch() {
   running_ = true;
   // The guard keeps the loop running until the answer has arrived.
   auto run = [this, alive = std::weak_ptr<bool>(alive_), database = database_.get(),
-              job = std::shared_ptr<Job>(next_job()), executor = *executor_,
+              job = std::shared_ptr<Job>(next_job()), executor = *executor_, began = clock_.now(),
               guard = asio::make_work_guard(*executor_)]() mutable {
-    const auto began = std::chrono::steady_clock::now();
     execute(*database, *job);
-    const Duration took = std::chrono::steady_clock::now() - began;
-    asio::post(executor, [this, alive, job, took] {
-      if (!alive.expired()) finish_batch(*job, took);
+    asio::post(executor, [this, alive, job, began] {
+      if (!alive.expired()) finish_batch(*job, clock_.now() - began);
     });
     job.reset();
     guard.reset();
