@@ -57,7 +57,8 @@ json::Array& list_of(json::Object& object, std::string_view name) {
 void mount_token(json::Object& spec, std::string_view uid) {
   std::string volume;
   bool there = false;
-  for (const auto& existing : items(json::Value(spec), "volumes")) {
+  const json::Value before(spec);
+  for (const auto& existing : items(before, "volumes")) {
     if (!text(existing, "name").starts_with(kVolumePrefix)) continue;
     volume = text(existing, "name");
     there = true;
