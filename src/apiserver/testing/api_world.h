@@ -32,11 +32,14 @@ class AllowAll final : public Authenticator, public Authorizer {
 
 class ApiWorld {
  public:
-  explicit ApiWorld(RegistryOptions options = {})
+  // Puts something between the registry and its store.
+  using Wrap = std::function<std::unique_ptr<store::Store>(std::unique_ptr<store::Store>)>;
+  explicit ApiWorld(RegistryOptions options = {}, const Wrap& wrap = {})
       : clock(make_sim_clock(WallTime{std::chrono::seconds(1767323045)})),  // 2026-01-02T03:04:05Z
         random(make_seeded_random(7)),
         metrics(make_metrics()),
-        store(store::make_memory_store(*clock, index_tags)),
+        store(wrap ? wrap(store::make_memory_store(*clock, index_tags))
+                   : store::make_memory_store(*clock, index_tags)),
         registry(make_registry(*store, *clock, *random, std::move(options))),
         handler(make_handler({*registry, gate, gate, *clock, *random, *metrics, {}})) {}
 
