@@ -159,7 +159,8 @@ class Wired final : public ControlPlane {
   // The cluster's first objects, then everything that acts on objects.
   Task<Result<void>> start_control(TaskGroup& parts, std::function<void()> ready) {
     apiserver::ApiAddress address{setup_.service_ip, setup_.advertise_address, setup_.options.https_listen_port};
-    KL_CHECK(co_await apiserver::bootstrap_cluster(*registry_, address), "first objects");
+    auto bootstrap = apiserver::bootstrap_cluster(*registry_, address);
+    KL_CHECK(co_await std::move(bootstrap), "first objects");
     bootstrapped_ = true;
     ready();
     parts.add("informers", informers_.run());

@@ -145,7 +145,8 @@ class HttpApi final : public Api {
     request.body = std::move(body);
     if (type != nullptr) request.headers.set("Content-Type", type);
     request.headers.set("Accept", "application/json");
-    const auto response = co_await net::fetch(clock_, std::move(request));
+    auto response_task = net::fetch(clock_, std::move(request));
+    const auto response = co_await std::move(response_task);
     if (!response) co_return response.error();
     if (response->status >= 200 && response->status < 300) co_return Bytes(response->body);
     co_return error_of_status(response->status, response->body);

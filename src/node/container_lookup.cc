@@ -47,7 +47,8 @@ Result<ContainerView> ContainerLookup::find_container(const std::string& ns, con
 }
 
 Task<Result<std::unique_ptr<runtime::Session>>> ContainerLookup::exec(std::string id, runtime::ExecOptions options) {
-  co_return co_await parts_.runtime.exec(std::move(id), std::move(options));
+  auto starting = parts_.runtime.exec(std::move(id), std::move(options));
+  co_return co_await std::move(starting);
 }
 
 Task<Result<std::unique_ptr<runtime::Session>>> ContainerLookup::attach(std::string id) {

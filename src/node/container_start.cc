@@ -147,7 +147,8 @@ Task<Started> start_container(const PodParts& parts, api::Pod pod, api::Containe
   const auto image = local_image(parts, container);
   if (!image) co_return image_missing(container, image.error());
   Fetched config;
-  const auto fetched = co_await config.fetch(parts, pod.metadata.namespace_, container);
+  auto fetched_task = config.fetch(parts, pod.metadata.namespace_, container);
+  const auto fetched = co_await std::move(fetched_task);
   if (!fetched) co_return failed("CreateContainerConfigError", fetched.error().message());
   const std::vector<api::Service> services = parts.config.services(pod.metadata.namespace_);
   std::vector<const api::Service*> visible;
@@ -159,7 +160,8 @@ Task<Started> start_container(const PodParts& parts, api::Pod pod, api::Containe
   auto env = container_env({pod, container, config, visible, pod_ip, parts.node_ip, parts.node_cpu_milli,
                             parts.node_memory_bytes});
   if (!env) co_return failed("CreateContainerConfigError", env.error().message());
-  auto mounts = co_await parts.volumes.mounts(pod, container.name);
+  auto mounts_task = parts.volumes.mounts(pod, container.name);
+  auto mounts = co_await std::move(mounts_task);
   if (!mounts) co_return failed("CreateContainerConfigError", mounts.error().message());
   const auto last_words = make_termination_file(parts, pod.metadata.uid, container.name, attempt);
   if (!last_words) co_return failed("CreateContainerConfigError", last_words.error().message());
@@ -168,7 +170,8 @@ Task<Started> start_container(const PodParts& parts, api::Pod pod, api::Containe
                        container_log_path(parts.log_root, pod, container.name, attempt), *last_words,
                        parts.node_memory_bytes};
   runtime::ContainerConfig wanted = build_container(input);
-  auto id = co_await parts.runtime.create_container(sandbox_id, std::move(wanted));
+  auto id_task = parts.runtime.create_container(sandbox_id, std::move(wanted));
+  auto id = co_await std::move(id_task);
   if (!id) {
     const bool config_error = id.is(Code::invalid);
     co_return failed(config_error ? "CreateContainerConfigError" : "CreateContainerError", id.error().message());

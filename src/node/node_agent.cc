@@ -154,7 +154,9 @@ Task<Result<void>> NodeAgent::register_node() {
   const auto& nodes = schema::resource_of<api::Node>();
   written_.reset();
   std::string text = schema::to_text(node);
-  const auto created = co_await parts_.api.create(nodes, "", std::move(text));
+  const client::WriteOptions plain;
+  auto created_task = parts_.api.create(nodes, "", std::move(text), plain, "", "");
+  const auto created = co_await std::move(created_task);
   if (created) {
     KL_TRY(stored, schema::parse<api::Node>(*created));
     node_uid_ = stored.metadata.uid;
@@ -172,8 +174,8 @@ Task<Result<void>> NodeAgent::register_node() {
   metadata["labels"] = std::move(labels);
   patch["metadata"] = std::move(metadata);
   std::string change = json::print(json::Value(std::move(patch)));
-  const auto patched =
-      co_await parts_.api.patch(nodes, "", identity_.name, client::PatchType::merge, std::move(change));
+  auto patched_task = parts_.api.patch(nodes, "", identity_.name, client::PatchType::merge, std::move(change), plain, "");
+  const auto patched = co_await std::move(patched_task);
   if (!patched) co_return patched.error();
   co_return Result<void>();
 }
@@ -198,8 +200,10 @@ Task<Result<void>> NodeAgent::write_status(bool heartbeat) {
   patch["status"] = schema::to_json(node.status);
   // Conditions of others (pressure set by hand, cloud controllers) stay: ours are merged in by type.
   std::string text = json::print(json::Value(std::move(patch)));
-  const auto patched =
-      co_await parts_.api.patch(nodes, "", identity_.name, client::PatchType::strategic, std::move(text), {}, "status");
+  const client::WriteOptions plain;
+  auto patched_task = parts_.api.patch(nodes, "", identity_.name, client::PatchType::strategic,
+                                                 std::move(text), plain, "status");
+  const auto patched = co_await std::move(patched_task);
   if (!patched) {
     written_.reset();
     co_return patched.error();
@@ -232,11 +236,13 @@ Task<void> NodeAgent::keep_lease() {
 
 Task<Result<void>> NodeAgent::renew_lease() {
   const auto& leases = schema::resource_of<api::Lease>();
+  const client::WriteOptions plain;
   if (lease_made_) {
     std::string patch =
         fmt::format(R"({{"spec":{{"renewTime":"{}"}}}})", rfc3339_micro(parts_.clock.wall()));
-    const auto patched = co_await parts_.api.patch(leases, kLeaseNamespace, identity_.name,
-                                                   client::PatchType::merge, std::move(patch));
+    auto patched_task = parts_.api.patch(leases, kLeaseNamespace, identity_.name,
+                                                   client::PatchType::merge, std::move(patch), plain, "");
+    const auto patched = co_await std::move(patched_task);
     if (patched) co_return Result<void>();
     if (!patched.is(Code::not_found)) co_return patched.error();
   }
@@ -253,7 +259,8 @@ Task<Result<void>> NodeAgent::renew_lease() {
   owner.uid = node_uid_;
   lease.metadata.ownerReferences.push_back(owner);
   std::string text = schema::to_text(lease);
-  const auto created = co_await parts_.api.create(leases, kLeaseNamespace, std::move(text));
+  auto created_task = parts_.api.create(leases, kLeaseNamespace, std::move(text), plain, "", "");
+  const auto created = co_await std::move(created_task);
   if (!created && !created.is(Code::already_exists)) co_return created.error();
   lease_made_ = true;
   co_return Result<void>();

@@ -189,7 +189,8 @@ class PodWorker::Impl final : public ProbeTarget {
       const auto* spec = find_container(name);
       if (spec == nullptr) continue;
       const api::Container container = *spec;  // the object may be replaced while we wait
-      co_await start(container);
+      auto starting = start(container);
+      co_await std::move(starting);
       if (pod_.metadata.deletionTimestamp) co_return;
     }
     if (plan.make_sandbox) dirty_ = true;  // containers come next
@@ -225,7 +226,8 @@ class PodWorker::Impl final : public ProbeTarget {
 
   Task<bool> make_sandbox() {
     if (!state_.start_time) state_.start_time = parts_.clock.wall();
-    const auto filled = co_await parts_.volumes.prepare(pod_);
+    auto filled_task = parts_.volumes.prepare(pod_);
+    const auto filled = co_await std::move(filled_task);
     if (!filled) {
       retry_sandbox_later("FailedMount", filled.error());
       co_return false;
@@ -241,7 +243,8 @@ class PodWorker::Impl final : public ProbeTarget {
       address = *std::move(attached);
     }
     runtime::SandboxConfig config = sandbox_config(address);
-    auto made = co_await parts_.runtime.create_sandbox(std::move(config));
+    auto made_task = parts_.runtime.create_sandbox(std::move(config));
+    auto made = co_await std::move(made_task);
     if (!made) {
       retry_sandbox_later("FailedCreatePodSandBox", made.error());
       co_return false;
@@ -276,7 +279,8 @@ class PodWorker::Impl final : public ProbeTarget {
   }
 
   Task<void> refresh() {
-    const auto filled = co_await parts_.volumes.prepare(pod_);
+    auto filled_task = parts_.volumes.prepare(pod_);
+    const auto filled = co_await std::move(filled_task);
     if (!filled) event(client::EventType::warning, "FailedMount", filled.error().message());
     refresh_at_ = parts_.clock.now() + kVolumeRefresh + Duration(parts_.random.below(kVolumeRefresh.count() / 2));
   }
@@ -284,7 +288,8 @@ class PodWorker::Impl final : public ProbeTarget {
   Task<void> start(api::Container spec) {
     auto& container = state_.containers[spec.name];
     const int attempt = container.never_ran() ? 0 : container.restart_count + 1;
-    auto started = co_await start_container(parts_, pod_, spec, sandbox_id_, attempt);
+    auto started_task = start_container(parts_, pod_, spec, sandbox_id_, attempt);
+    auto started = co_await std::move(started_task);
     auto& after = state_.containers[spec.name];
     for (const auto& told : started.events) event(told.type, told.reason, told.message, spec.name);
     if (!started.id) {
@@ -345,7 +350,8 @@ class PodWorker::Impl final : public ProbeTarget {
     ProbeReport report = [this, kind, &spec, &id](const ProbeAnswer& answer, std::optional<bool> verdict) {
       return take_answer(kind, spec, id, answer, verdict);
     };
-    co_await run_probe(parts_.clock, parts_.random, probe, spec, target, report);
+    auto asking = run_probe(parts_.clock, parts_.random, probe, spec, target, report);
+    co_await std::move(asking);
   }
 
   // False: this probe has nothing more to ask.
@@ -422,8 +428,8 @@ class PodWorker::Impl final : public ProbeTarget {
       client::DeleteOptions options;
       options.grace_seconds = 0;
       options.uid = pod_.metadata.uid;
-      const auto removed =
-          co_await parts_.api.remove(pods(), pod_.metadata.namespace_, pod_.metadata.name, options);
+      auto removed_task = parts_.api.remove(pods(), pod_.metadata.namespace_, pod_.metadata.name, options);
+      const auto removed = co_await std::move(removed_task);
       if (removed || removed.is(Code::not_found) || removed.is(Code::conflict) || gone_) co_return;
       co_await parts_.clock.sleep(pause);
       pause = std::min(pause * 2, kStatusRetryMax);
@@ -478,8 +484,10 @@ class PodWorker::Impl final : public ProbeTarget {
     patch["metadata"] = std::move(metadata);
     patch["status"] = schema::to_json(status);
     std::string text = json::print(json::Value(std::move(patch)));
-    const auto patched = co_await parts_.api.patch(pods(), pod_.metadata.namespace_, pod_.metadata.name,
-                                                   client::PatchType::merge, std::move(text), {}, "status");
+    const client::WriteOptions plain;
+    auto patched_task = parts_.api.patch(pods(), pod_.metadata.namespace_, pod_.metadata.name,
+                                                   client::PatchType::merge, std::move(text), plain, "status");
+    const auto patched = co_await std::move(patched_task);
     if (!patched) co_return patched.error();
     written_ = std::move(status);
     co_return Result<void>();

@@ -30,7 +30,8 @@ Task<ProbeAnswer> ask_http(Clock& clock, api::HTTPGetAction action, int port, st
   request.headers.set("User-Agent", "kube-probe/1.34");
   request.headers.set("Accept", "*/*");
   for (const auto& header : action.httpHeaders) request.headers.set(header.name, header.value);
-  const auto response = co_await net::fetch(clock, std::move(request));
+  auto response_task = net::fetch(clock, std::move(request));
+  const auto response = co_await std::move(response_task);
   if (!response) {
     // A body beyond the limit is an answer all the same: it is the status that counts.
     if (response.is(Code::too_large)) co_return ProbeAnswer{true, ""};
@@ -72,7 +73,8 @@ Task<ProbeAnswer> ask(Clock& clock, api::Probe probe, api::Container container, 
     if (port == 0) co_return ProbeAnswer{false, "the probe's port is not one of the container's"};
     std::string ip = target.pod_ip();
     api::HTTPGetAction action = *probe.httpGet;
-    co_return co_await ask_http(clock, std::move(action), port, std::move(ip), timeout);
+    auto asking = ask_http(clock, std::move(action), port, std::move(ip), timeout);
+    co_return co_await std::move(asking);
   }
   if (probe.tcpSocket) {
     const int port = port_of(probe.tcpSocket->port, container);
@@ -95,7 +97,8 @@ Task<void> run_probe(Clock& clock, Random& random, api::Probe probe, api::Contai
   // questions do not count towards the threshold, which stays a number of periods.
   Duration extra = probe.initialDelaySeconds == 0 ? kFirstExtraPause : period;
   for (;;) {
-    const ProbeAnswer answer = co_await ask(clock, probe, container, target);
+    auto answer_task = ask(clock, probe, container, target);
+    const ProbeAnswer answer = co_await std::move(answer_task);
     const bool counts = answer.success || extra >= period || extra == kFirstExtraPause;
     const auto verdict = counts ? tracker.record(answer.success) : std::nullopt;
     if (!report(answer, verdict)) co_return;

@@ -230,8 +230,10 @@ class ApiVolumes final : public PodVolumes {
     request["spec"] = std::move(spec);
     std::string text = json::print(json::Value(std::move(request)));
     std::string account = pod.spec.serviceAccountName.empty() ? "default" : pod.spec.serviceAccountName;
-    const auto answer = co_await api_.create(schema::resource_of<api::ServiceAccount>(), pod.metadata.namespace_,
-                                             std::move(text), {}, std::move(account), "token");
+    const client::WriteOptions plain;
+    auto answer_task = api_.create(schema::resource_of<api::ServiceAccount>(), pod.metadata.namespace_,
+                                             std::move(text), plain, std::move(account), "token");
+    const auto answer = co_await std::move(answer_task);
     if (!answer) co_return answer.error();
     KL_TRY(issued, json::parse(answer->view()));
     const std::string token(json::text_at(issued, {"status", "token"}));
