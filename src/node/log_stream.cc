@@ -122,6 +122,12 @@ Task<void> wait_for_change(Clock& clock, DirectoryWatch& watch) {
   (void)changed;  // a timeout is no error: it is time to look
 }
 
+Error still_waiting(const ContainerView& view, const LogTarget& target) {
+  return Error(Code::bad_request, "container \"{}\" in pod \"{}\" is waiting to start: {}",
+               target.container, target.pod,
+               view.waiting_reason.empty() ? "ContainerCreating" : view.waiting_reason);
+}
+
 // The file to send, or why there is none, in the kubelet's words.
 Result<std::string> choose_log(const ContainerView& view, const LogTarget& target, bool previous) {
   if (previous) {
@@ -131,10 +137,10 @@ Result<std::string> choose_log(const ContainerView& view, const LogTarget& targe
                    target.pod);
     return view.previous_log_path;
   }
-  if (view.log_path.empty())
-    return Error(Code::bad_request, "container \"{}\" in pod \"{}\" is waiting to start: {}",
-                 target.container, target.pod,
-                 view.waiting_reason.empty() ? "ContainerCreating" : view.waiting_reason);
+  // A container that has been made and not started has a path, but no file yet.
+  const bool waiting = view.state == ContainerView::State::waiting;
+  if (view.log_path.empty() || (waiting && ::access(view.log_path.c_str(), F_OK) != 0))
+    return still_waiting(view, target);
   return view.log_path;
 }
 
