@@ -46,7 +46,7 @@ TEST(ContainerEnv, takes_values_from_every_source) {
   };
   const Case cases[] = {
       {"plain", R"("env":[{"name":"A","value":"1"}])", {"A=1"}},
-      {"references", R"("env":[{"name":"A","value":"1"},{"name":"B","value":"$(A)-$(NO)-$$(A)"}])",
+      {"references", R"x("env":[{"name":"A","value":"1"},{"name":"B","value":"$(A)-$(NO)-$$(A)"}])x",
        {"A=1", "B=1-$(NO)-$(A)"}},
       {"config map key", R"("env":[{"name":"G","valueFrom":{"configMapKeyRef":{"name":"cm","key":"greeting"}}}])",
        {"G=hello"}},
@@ -161,7 +161,7 @@ TEST(PodFiles, resolv_conf_follows_the_dns_policy) {
 
 TEST(BuildContainer, the_container_overrides_the_pod) {
   const auto pod = pod_with(
-      R"({"name":"c","image":"i","command":["/bin/$(A)"],"securityContext":{"runAsUser":5,"capabilities":{"drop":["ALL"]}}})",
+      R"x({"name":"c","image":"i","command":["/bin/$(A)"],"securityContext":{"runAsUser":5,"capabilities":{"drop":["ALL"]}}})x",
       R"("securityContext":{"runAsUser":1,"runAsGroup":2,"fsGroup":7},)");
   const auto config = build_container({pod, pod.spec.containers[0], 3, {"A=x"}, {}, "/log", "/t", 1 << 30});
   EXPECT_EQ(config.command, std::vector<std::string>{"/bin/x"});
