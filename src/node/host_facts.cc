@@ -10,7 +10,6 @@
 #include <unistd.h>
 
 #include <cstdio>
-#include <thread>
 
 namespace kinglet::node {
 namespace {
@@ -94,7 +93,7 @@ HostFacts read_host_facts(const std::string& data_dir) {
   facts.boot_id = first_line(slurp("/proc/sys/kernel/random/boot_id"));
   facts.system_uuid = first_line(slurp("/sys/class/dmi/id/product_uuid"));
   if (facts.system_uuid.empty()) facts.system_uuid = facts.machine_id;
-  facts.cpus = std::max(1u, std::thread::hardware_concurrency());
+  facts.cpus = static_cast<int>(std::max(1L, ::sysconf(_SC_NPROCESSORS_ONLN)));
   long long kib = 0;
   if (std::sscanf(after(slurp("/proc/meminfo"), "MemTotal:").c_str(), "%lld", &kib) == 1)
     facts.memory_bytes = kib * 1024;
