@@ -186,8 +186,10 @@ Task<Result<void>> Server::serve_udp(udp::endpoint at) {
 
 Task<void> Server::reply_later(udp::socket& socket, udp::endpoint to, Local local,
                                std::string bytes) {
-  const std::string answer =
-      co_await answer_elsewhere(std::move(local), std::move(bytes), DnsForward::Transport::udp);
+  // Named first: g++ 12 would copy the argument bit by bit inside a co_await expression.
+  Task<std::string> asking =
+      answer_elsewhere(std::move(local), std::move(bytes), DnsForward::Transport::udp);
+  const std::string answer = co_await std::move(asking);
   boost::system::error_code ignored;
   socket.send_to(asio::buffer(answer), to, 0, ignored);
 }
@@ -252,11 +254,13 @@ Task<void> Server::talk(tcp::socket socket) {
     if (local.drop) co_return;
     answered_.add();
     std::string answer;
-    if (local.answer)
+    if (local.answer) {
       answer = std::move(*local.answer);
-    else
-      answer = co_await answer_elsewhere(std::move(local), std::move(*bytes),
-                                         DnsForward::Transport::tcp);
+    } else {
+      Task<std::string> asking =
+          answer_elsewhere(std::move(local), std::move(*bytes), DnsForward::Transport::tcp);
+      answer = co_await std::move(asking);
+    }
     const auto written =
         co_await with_deadline(clock_, kIdleMax, write_message(socket, std::move(answer)));
     if (!written) co_return;
