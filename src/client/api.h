@@ -1,5 +1,5 @@
 // Api: the Kubernetes API as deciders see it. Implementations: apiserver's (same process, as a given user, through
-// admission and authorisation) and the remote one. Objects are canonical JSON bytes; typed.h turns them into structs.
+// admission and authorisation) and the remote one. Objects are canonical JSON bytes; schema/structs.h turns them into structs.
 #pragma once
 #include <cstdint>
 #include <memory>

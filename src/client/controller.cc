@@ -32,23 +32,26 @@ class Runner::NotedApi final : public Api {
   Task<Result<Bytes>> create(const schema::Resource& resource, std::string ns, std::string object,
                              WriteOptions options, std::string name, std::string subresource) override {
     const bool whole = subresource.empty();
-    auto written = co_await api_.create(resource, std::move(ns), std::move(object), std::move(options),
-                                        std::move(name), std::move(subresource));
+    auto writing = api_.create(resource, std::move(ns), std::move(object), std::move(options), std::move(name),
+                               std::move(subresource));
+    auto written = co_await std::move(writing);
     if (written && whole) note(resource, *written);
     co_return written;
   }
   Task<Result<Bytes>> update(const schema::Resource& resource, std::string ns, std::string name,
                              std::string object, WriteOptions options, std::string subresource) override {
-    auto written = co_await api_.update(resource, std::move(ns), std::move(name), std::move(object),
-                                        std::move(options), std::move(subresource));
+    auto writing = api_.update(resource, std::move(ns), std::move(name), std::move(object), std::move(options),
+                               std::move(subresource));
+    auto written = co_await std::move(writing);
     if (written) note(resource, *written);
     co_return written;
   }
   Task<Result<Bytes>> patch(const schema::Resource& resource, std::string ns, std::string name,
                             PatchType type, std::string patch, WriteOptions options,
                             std::string subresource) override {
-    auto written = co_await api_.patch(resource, std::move(ns), std::move(name), type, std::move(patch),
-                                       std::move(options), std::move(subresource));
+    auto writing = api_.patch(resource, std::move(ns), std::move(name), type, std::move(patch), std::move(options),
+                              std::move(subresource));
+    auto written = co_await std::move(writing);
     if (written) note(resource, *written);
     co_return written;
   }
@@ -58,7 +61,8 @@ class Runner::NotedApi final : public Api {
     if (const auto* cache = runner_.cache_of(resource))
       if (const auto cached = cache->find(key))
         writes_.removals.push_back({&resource, key, cached->meta.uid});
-    auto removed = co_await api_.remove(resource, std::move(ns), std::move(name), std::move(options));
+    auto removing = api_.remove(resource, std::move(ns), std::move(name), std::move(options));
+    auto removed = co_await std::move(removing);
     if (!removed && !removed.is(Code::not_found))
       std::erase_if(writes_.removals, [&](const auto& r) { return r.resource == &resource && r.key == key; });
     co_return removed;
@@ -163,9 +167,10 @@ Task<void> Runner::work() {
   }
 }
 
-Task<void> Runner::run_once(NotedApi& api, ObjectKey key) {
+Task<void> Runner::run_once(NotedApi& api, const ObjectKey& key) {
   const auto start = clock_.now();
-  const auto outcome = co_await reconciler_->reconcile(api, key);
+  auto running = reconciler_->reconcile(api, key);
+  const auto outcome = co_await std::move(running);
   worked_.observe(std::chrono::duration<double>(clock_.now() - start).count());
   runs_.add();
   if (outcome) {

@@ -80,7 +80,7 @@ class Runner {
   bool seen(const Writes& writes) const;
   void unpark();
   Task<void> work();
-  Task<void> run_once(NotedApi& api, ObjectKey key);
+  Task<void> run_once(NotedApi& api, const ObjectKey& key);
 
   Api& api_;
   Clock& clock_;

@@ -51,7 +51,8 @@ Task<void> EventRecorder::run() {
       dropped_.add();
       continue;
     }
-    const auto result = co_await write(std::move(told));
+    auto writing = write(std::move(told));
+    const auto result = co_await std::move(writing);
     if (!result) dropped_.add();  // an event is worth one attempt: its subject may be gone by now
   }
 }
@@ -94,8 +95,10 @@ Task<Result<void>> EventRecorder::write(Told told) {
   auto key = correlate(told);
   const auto now = clock_.now();
   const auto known = written_.find(key);
-  if (known == written_.end() || now - known->second.last > kRememberFor)
-    co_return co_await create(std::move(told), std::move(key));
+  if (known == written_.end() || now - known->second.last > kRememberFor) {
+    auto creating = create(std::move(told), std::move(key));
+    co_return co_await std::move(creating);
+  }
   auto& written = known->second;
   written.last = now;
   const json::Object patch = {{"count", ++written.count},
@@ -106,7 +109,8 @@ Task<Result<void>> EventRecorder::write(Told told) {
   const auto patched = co_await merge(api_, resource("", "v1", "events"), written_key, change);
   if (patched) co_return Result<void>();
   if (!patched.is(Code::not_found)) co_return patched.error();
-  co_return co_await create(std::move(told), std::move(key));
+  auto creating = create(std::move(told), std::move(key));
+  co_return co_await std::move(creating);
 }
 
 Task<Result<void>> EventRecorder::create(Told told, std::string key) {

@@ -38,8 +38,8 @@ Task<Result<uint64_t>> Reflector::list_all() {
                       .limit = kPageObjects};
   sink_.list_begin();
   for (;;) {
-    const auto ns = options_.ns;
-    KL_TRY(page, co_await api_.list(*options_.resource, ns, options));
+    auto listing = api_.list(*options_.resource, options_.ns, options);
+    KL_TRY(page, co_await std::move(listing));
     for (const auto& item : page.items) sink_.list_item(item);
     options.continue_token = page.continue_token;
     if (options.continue_token.empty()) {
@@ -65,8 +65,8 @@ Task<Result<void>> Reflector::watch_from(uint64_t& revision, bool& progressed) {
   const ListOptions options{.label_selector = options_.label_selector,
                             .field_selector = options_.field_selector,
                             .revision = revision};
-  const auto ns = options_.ns;
-  KL_TRY(watch, co_await api_.watch(*options_.resource, ns, options));
+  auto watching = api_.watch(*options_.resource, options_.ns, options);
+  KL_TRY(watch, co_await std::move(watching));
   for (;;) {
     KL_TRY(event, co_await watch->next());
     progressed = true;

@@ -41,6 +41,15 @@ Task<Result<void>> remove(Api& api, const schema::Resource& resource, const Obje
   return api.remove(resource, key.ns, key.name, options);
 }
 
+Task<Result<void>> remove_with(Api& api, const schema::Resource& resource, const ObjectKey& key,
+                               const DeleteOptions& options) {
+  return api.remove(resource, key.ns, key.name, options);
+}
+
+Task<Result<ObjectList>> list(Api& api, const schema::Resource& resource, const std::string& ns) {
+  return api.list(resource, ns, ListOptions());
+}
+
 Result<void> unless(Code fine, Result<void> result) {
   if (result.is(fine)) return {};
   return result;

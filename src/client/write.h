@@ -22,6 +22,9 @@ Task<Result<Bytes>> get(Api& api, const schema::Resource& resource, const Object
 // With the uid as precondition when it is given.
 Task<Result<void>> remove(Api& api, const schema::Resource& resource, const ObjectKey& key, const std::string& uid = "",
                           Propagation propagation = Propagation::unset);
+Task<Result<void>> remove_with(Api& api, const schema::Resource& resource, const ObjectKey& key,
+                               const DeleteOptions& options);
+Task<Result<ObjectList>> list(Api& api, const schema::Resource& resource, const std::string& ns);
 
 // "Already there" or "already gone" is what the caller wanted.
 Result<void> unless(Code fine, Result<void> result);

@@ -131,8 +131,7 @@ class Deployments final : public client::Reconciler {
       if (!set->meta.controller()) candidates.push_back(set);
     const auto claims = plan_claims(deployment->meta, deployment->selector, candidates);
     if (!claims.adopt.empty() || !claims.release.empty()) {
-      const auto meta = deployment->meta;
-      KL_CHECK(co_await execute_claims(api, Deployment::resource(), meta, ReplicaSet::resource(), claims));
+      KL_CHECK(co_await execute_claims(api, Deployment::resource(), deployment->meta, ReplicaSet::resource(), claims));
     }
     Sets sets;
     for (const auto* part : {&claims.owned, &claims.adopt})

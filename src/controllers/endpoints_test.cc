@@ -11,7 +11,7 @@ Ref<const Service> service(std::string spec) {
 }
 Ref<const Pod> pod(int i, std::string status = "", std::string more = "", std::string meta = "") {
   return made<Pod>(fmt::format("{{metadata: {{name: p{:03}, namespace: a, uid: u{:03}, labels: {{app: web}}{}}}, "
-                               "spec: {{nodeName: n, containers: [{{ports: [{{name: http, containerPort: 8080}}]}}]{}}}, "
+                               "spec: {{nodeName: n1, containers: [{{ports: [{{name: http, containerPort: 8080}}]}}]{}}}, "
                                "status: {{phase: Running, podIPs: [{{ip: 10.42.0.{}}}]{}}}}}",
                                i, i, meta, more, i, status));
 }

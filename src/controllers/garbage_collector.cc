@@ -118,7 +118,7 @@ class Collector final : public GarbageCollector {
   }
 
   // --- an object that wants to go after its dependents ------------------------------------------------------
-  Task<Result<void>> finish_foreground(OwnerGraph::Node node, Meta meta) {
+  Task<Result<void>> finish_foreground(const OwnerGraph::Node& node, const Meta& meta) {
     const auto uid = Uid::of(node.uid);
     bool blocked = false;
     for (const auto* dependent : graph_.dependents(uid)) {
@@ -129,7 +129,7 @@ class Collector final : public GarbageCollector {
     co_return co_await drop_finalizer(node, meta, kForeground);
   }
 
-  Task<Result<void>> orphan_dependents(OwnerGraph::Node node, Meta meta) {
+  Task<Result<void>> orphan_dependents(const OwnerGraph::Node& node, const Meta& meta) {
     std::vector<OwnerGraph::Node> dependents;
     for (const auto* dependent : graph_.dependents(Uid::of(node.uid))) dependents.push_back(*dependent);
     for (const auto& dependent : dependents) {
@@ -147,7 +147,7 @@ class Collector final : public GarbageCollector {
     co_return co_await drop_finalizer(node, meta, kOrphan);
   }
 
-  Task<Result<void>> drop_finalizer(OwnerGraph::Node node, Meta meta, std::string finalizer) {
+  Task<Result<void>> drop_finalizer(const OwnerGraph::Node& node, const Meta& meta, std::string_view finalizer) {
     json::Array kept;
     for (const auto& other : meta.finalizers)
       if (other != finalizer) kept.push_back(json::Value(other));
@@ -161,7 +161,7 @@ class Collector final : public GarbageCollector {
   // --- an object whose owners may be gone -------------------------------------------------------------------
   enum class State : uint8_t { solid, gone, waiting };
 
-  Task<Result<State>> state_of(client::OwnerRef owner, std::string dependent_ns) {
+  Task<Result<State>> state_of(const client::OwnerRef& owner, const std::string& dependent_ns) {
     const auto uid = Uid::of(owner.uid);
     const auto* known = graph_.find(uid);
     const bool may_wait = known && known->waits_for_dependents;
@@ -188,7 +188,7 @@ class Collector final : public GarbageCollector {
     co_return State::gone;
   }
 
-  Task<Result<void>> check_owners(OwnerGraph::Node node, Meta meta) {
+  Task<Result<void>> check_owners(const OwnerGraph::Node& node, const Meta& meta) {
     OwnerStates states;
     std::vector<client::OwnerRef> solid;
     for (const auto& owner : meta.owners) {
@@ -226,12 +226,13 @@ class Collector final : public GarbageCollector {
     co_return client::unless(Code::not_found, written);
   }
 
-  Task<Result<void>> remove(OwnerGraph::Node node, Meta meta, Propagation propagation) {
+  Task<Result<void>> remove(const OwnerGraph::Node& node, const Meta& meta, Propagation propagation) {
     client::DeleteOptions options;
     options.propagation = propagation;
     options.uid = meta.uid;
     options.revision = meta.revision;  // somebody may be adopting it this very moment
-    const auto removed = co_await api_.remove(*node.resource, node.ns, node.name, options);
+    const ObjectKey key{node.ns, node.name};
+    const auto removed = co_await client::remove_with(api_, *node.resource, key, options);
     co_return client::unless(Code::not_found, removed);
   }
 

@@ -50,13 +50,12 @@ class Namespaces final : public client::Reconciler {
  private:
   // Removes all objects of a resource; counts those that stay (finalizers, graceful termination).
   static Task<Result<void>> clear(Api& api, std::string ns, const schema::Resource& resource, Remaining& left) {
-    client::ListOptions options;
-    KL_TRY(before, co_await api.list(resource, ns, options), "list {}", resource.plural);
+    KL_TRY(before, co_await client::list(api, resource, ns), "list {}", resource.plural);
     if (before.items.empty()) co_return Result<void>();
     const auto names = names_to_remove(before.items);
     MakeTask make = [&](int i) { return remove_one(api, resource, {ns, names[static_cast<size_t>(i)]}); };
     KL_CHECK(co_await all(static_cast<int>(names.size()), std::move(make)), "delete {}", resource.plural);
-    KL_TRY(after, co_await api.list(resource, ns, options), "list {}", resource.plural);
+    KL_TRY(after, co_await client::list(api, resource, ns), "list {}", resource.plural);
     left.count(resource, after.items);
     co_return Result<void>();
   }

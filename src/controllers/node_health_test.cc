@@ -7,7 +7,7 @@ namespace kinglet::controllers {
 namespace {
 
 Ref<const Node> node(std::string ready, std::string taints = "") {
-  return made<Node>("{metadata: {name: n, resourceVersion: '5'}, spec: {taints: [" + taints + "]}, status: {conditions: [" +
+  return made<Node>("{metadata: {name: n1, resourceVersion: '5'}, spec: {taints: [" + taints + "]}, status: {conditions: [" +
                     (ready.empty() ? "" : "{type: Ready, status: '" + ready + "'}") + "]}}");
 }
 std::string text_of(const std::optional<std::vector<client::Taint>>& taints) {

@@ -48,8 +48,8 @@ json::Value release_patch(const Meta& object, const std::string& owner_uid) {
   return owners_patch(object, owners);
 }
 
-Task<Result<void>> execute_claims(client::Api& api, const schema::Resource& owner_resource, Meta owner,
-                                  const schema::Resource& resource, Claims claims) {
+Task<Result<void>> execute_claims(client::Api& api, const schema::Resource& owner_resource, const Meta& owner,
+                                  const schema::Resource& resource, const Claims& claims) {
   if (!claims.adopt.empty()) {
     const auto key = owner.key();
     KL_TRY(bytes, co_await client::get(api, owner_resource, key), "adopt for {}", key.text());

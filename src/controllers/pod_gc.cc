@@ -69,8 +69,8 @@ class PodGc final : public client::Reconciler {
     client::DeleteOptions options;
     options.grace_seconds = 0;
     options.uid = pod->meta.uid;
-    const auto ns = pod->meta.ns, name = pod->meta.name;
-    const auto removed = co_await api.remove(Pod::resource(), ns, name, options);
+    const auto key = pod->meta.key();
+    const auto removed = co_await client::remove_with(api, Pod::resource(), key, options);
     co_return client::unless(Code::not_found, removed);
   }
 

@@ -9,14 +9,14 @@ namespace {
 Ref<const Pod> pod(std::string name, std::string spec, std::string status, std::string more = "") {
   return made<Pod>("{metadata: {name: " + name + ", uid: " + name + more + "}, spec: {" + spec + "}, status: {" + status + "}}");
 }
-Ref<const Pod> ready(std::string name, std::string node = "n") {
+Ref<const Pod> ready(std::string name, std::string node = "n1") {
   return pod(name, "nodeName: " + node, "phase: Running, conditions: [{type: Ready, status: 'True', lastTransitionTime: '2023-11-14T22:00:00Z'}]");
 }
-Ref<const Pod> unready(std::string name) { return pod(name, "nodeName: n", "phase: Running"); }
+Ref<const Pod> unready(std::string name) { return pod(name, "nodeName: n1", "phase: Running"); }
 Ref<const Pod> pending(std::string name) { return pod(name, "", "phase: Pending"); }
-Ref<const Pod> failed(std::string name) { return pod(name, "nodeName: n", "phase: Failed"); }
+Ref<const Pod> failed(std::string name) { return pod(name, "nodeName: n1", "phase: Failed"); }
 Ref<const Pod> dying(std::string name) {
-  return pod(name, "nodeName: n", "phase: Running", ", deletionTimestamp: '2023-11-14T22:00:00Z'");
+  return pod(name, "nodeName: n1", "phase: Running", ", deletionTimestamp: '2023-11-14T22:00:00Z'");
 }
 Ref<const ReplicaSet> set_of(int replicas) {
   return made<ReplicaSet>(fmt::format("{{metadata: {{name: rs, uid: rs, generation: 2}}, spec: {{replicas: {}}}}}", replicas));
@@ -39,11 +39,11 @@ TEST(PlanReplicas, reaches_the_wanted_count_and_removes_the_cheapest) {
       {"unready goes before ready", 1, {ready("a"), unready("b")}, 0, {"b"}},
       {"unassigned goes before unready", 1, {unready("a"), pending("b")}, 0, {"b"}},
       {"a cheaper one goes first", 1,
-       {ready("a"), pod("b", "nodeName: n", "phase: Running, conditions: [{type: Ready, status: 'True'}]",
+       {ready("a"), pod("b", "nodeName: n1", "phase: Running, conditions: [{type: Ready, status: 'True'}]",
                         ", annotations: {controller.kubernetes.io/pod-deletion-cost: '-5'}")},
        0, {"b"}},
       {"the one that crashed goes first", 1,
-       {unready("a"), pod("b", "nodeName: n", "phase: Running, containerStatuses: [{restartCount: 4}]")}, 0, {"b"}},
+       {unready("a"), pod("b", "nodeName: n1", "phase: Running, containerStatuses: [{restartCount: 4}]")}, 0, {"b"}},
       {"bursts are bounded", 2000, {}, kBurstMax, {}},
   };
   for (const auto& c : cases) {

@@ -64,8 +64,7 @@ class ReplicaSets final : public client::Reconciler {
     if (!set) co_return Outcome::done();  // deleted; the garbage collector takes its pods
     const auto claims = claims_of(*set);
     if (!claims.adopt.empty() || !claims.release.empty()) {
-      const auto meta = set->meta;
-      KL_CHECK(co_await execute_claims(api, ReplicaSet::resource(), meta, Pod::resource(), claims));
+      KL_CHECK(co_await execute_claims(api, ReplicaSet::resource(), set->meta, Pod::resource(), claims));
     }
     std::vector<Ref<const Pod>> pods;
     for (const auto* part : {&claims.owned, &claims.adopt})
@@ -122,7 +121,7 @@ class ReplicaSets final : public client::Reconciler {
     return counts;
   }
 
-  Task<Result<void>> execute(Api& api, Ref<const ReplicaSet> set, const json::Value& template_json, ReplicaPlan plan) {
+  Task<Result<void>> execute(Api& api, Ref<const ReplicaSet> set, const json::Value& template_json, const ReplicaPlan& plan) {
     const auto about = client::reference_to(ReplicaSet::resource(), set->meta);
     if (plan.create > 0) {
       const auto pod = pod_from(template_json, client::controller_ref(ReplicaSet::resource(), set->meta));
@@ -160,7 +159,7 @@ class ReplicaSets final : public client::Reconciler {
   }
 
   Task<Result<Outcome>> write_status(Api& api, Ref<const ReplicaSet> set, const std::vector<Ref<const Pod>>& pods,
-                                     const json::Value& template_json, Result<void> scaled, const char* failed) {
+                                     const json::Value& template_json, const Result<void>& scaled, const char* failed) {
     std::optional<Condition> failure;
     if (!scaled) failure = Condition{"ReplicaFailure", "True", failed, scaled.error().message(), rfc3339(clock_.wall()), {}};
     const auto status = replica_status(*set, pods, client::pairs_of(json::find(template_json, {"metadata", "labels"})),

@@ -176,7 +176,7 @@ Task<void> HollowNodes::stop_pod(Ref<const Pod> pod) {
     client::DeleteOptions options;
     options.grace_seconds = 0;
     options.uid = pod->meta.uid;
-    const auto removed = co_await api_.remove(Pod::resource(), key.ns, key.name, options);
+    const auto removed = co_await client::remove_with(api_, Pod::resource(), key, options);
     (void)removed;
   }
   busy_.erase(pod->meta.uid);

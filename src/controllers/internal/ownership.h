@@ -23,7 +23,8 @@ json::Value release_patch(const Meta& object, const std::string& owner_uid);
 
 // Executes adoptions and releases. Before the first adoption it asks the API whether `owner` still exists and is not
 // being deleted: the cache may be behind. An object that is gone meanwhile is no error.
-Task<Result<void>> execute_claims(client::Api& api, const schema::Resource& owner_resource, Meta owner,
-                                  const schema::Resource& resource, Claims claims);
+// The references outlive the task.
+Task<Result<void>> execute_claims(client::Api& api, const schema::Resource& owner_resource, const Meta& owner,
+                                  const schema::Resource& resource, const Claims& claims);
 
 }  // namespace kinglet::controllers
