@@ -44,25 +44,25 @@ TEST(Url, is_taken_apart) {
 Task<void> Client::errors() {
   ClientRequest request;
   request.url = "nonsense";
-  auto answer = co_await fetch(*system_clock_, request);
+  auto answer = co_await send(request);
   EXPECT_TRUE(answer.is(Code::bad_request));
   request.url = url("/hello");
   request.headers.add("X", "a\r\nInjected: yes");
-  answer = co_await fetch(*system_clock_, request);
+  answer = co_await send(request);
   EXPECT_TRUE(answer.is(Code::bad_request));
   request = {};
   request.url = "http://127.0.0.1:1/";
-  answer = co_await fetch(*system_clock_, request);
+  answer = co_await send(request);
   EXPECT_TRUE(answer.is(Code::unavailable));
   request.url = url("/watch");
   request.timeout = 50ms;
-  answer = co_await fetch(*system_clock_, request);
+  answer = co_await send(request);
   EXPECT_TRUE(answer.is(Code::timeout));
   while (handler_.watching > 0) co_await handler_.changed.wait();
   request = {};
   request.url = url("/pieces?n=100");
   request.body_bytes_max = 1000;
-  answer = co_await fetch(*system_clock_, request);
+  answer = co_await send(request);
   EXPECT_TRUE(answer.is(Code::too_large));
 }
 TEST_F(Client, says_what_went_wrong) { run(errors()); }

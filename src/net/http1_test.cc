@@ -110,7 +110,7 @@ Task<void> Http1::bodies() {
   request.body = std::string(3 << 20, 'b');
   request.tls = client_tls();
   const std::string sent = request.body;
-  const auto echo = co_await fetch(*system_clock_, std::move(request));
+  const auto echo = co_await send(request);
   EXPECT_TRUE(echo && echo->body == sent);
   const std::string chunked = co_await ask(
       "POST /echo HTTP/1.1\r\nHost: x\r\nConnection: close\r\nTransfer-Encoding: chunked\r\n\r\n"
@@ -147,7 +147,7 @@ Task<void> Http1::early_answer() {
   request.method = "POST";
   request.url = url("/too-large");
   request.body = std::string(30 << 20, 'b');
-  const auto answer = co_await fetch(*system_clock_, std::move(request));
+  const auto answer = co_await send(request);
   EXPECT_TRUE(answer) << answer.error().message();
   EXPECT_EQ(answer ? answer->status : 0, 413);
   // A small one is read and dropped, and the connection stays.

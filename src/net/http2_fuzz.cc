@@ -50,7 +50,8 @@ Task<void> run(int ours, int peer, std::string_view bytes) {
   co_await feed(peer, bytes);
   struct Then {
     static Task<void> serve(ServerContext& server, Transport& transport, TaskGroup& group) {
-      co_await serve_http2(server, transport, Peer());
+      auto serving = serve_http2(server, transport, Peer());
+      co_await std::move(serving);
       group.cancel();
     }
   };

@@ -214,10 +214,10 @@ Task<void> TcpServer::serve_protocol(Transport& transport) {
     http2 = *detected;
   }
   Peer peer = peer_of(transport.ssl(), transport.peer_address());
-  if (http2)
-    co_await serve_http2(context_, transport, std::move(peer));
-  else
-    co_await serve_http1(context_, transport, std::move(peer));
+  // A statement of its own: g++ 12 would free the names twice.
+  auto serving = http2 ? serve_http2(context_, transport, std::move(peer))
+                       : serve_http1(context_, transport, std::move(peer));
+  co_await std::move(serving);
 }
 
 // By ALPN; without TLS by the first bytes, which in HTTP/2 are "PRI * HTTP/2.0" (prior knowledge).

@@ -38,7 +38,7 @@ Task<void> ServerTests::client_certificates() {
   request.url = url("/hello");
   request.tls = client_tls();
   request.tls.key_pair = pki_->client;
-  auto answer = co_await fetch(*system_clock_, request);
+  auto answer = co_await send(request);
   EXPECT_TRUE(answer) << answer.error().message();
   EXPECT_TRUE(handler_.last_peer.certificate_verified);
   EXPECT_EQ(handler_.last_peer.common_name, "alice");
@@ -49,25 +49,25 @@ Task<void> ServerTests::client_certificates() {
   const TestPki other = TestPki::make(system_clock_->wall());
   request.tls.key_pair = other.client;
   handler_.last_peer = {};
-  answer = co_await fetch(*system_clock_, request);
+  answer = co_await send(request);
   EXPECT_TRUE(answer) << answer.error().message();
   EXPECT_FALSE(handler_.last_peer.certificate_verified);
   EXPECT_EQ(handler_.last_peer.common_name, "");
   // A server's certificate is no client's.
   request.tls.key_pair = pki_->server;
-  answer = co_await fetch(*system_clock_, request);
+  answer = co_await send(request);
   EXPECT_FALSE(handler_.last_peer.certificate_verified);
   // The client looks at the server's as well.
   request.tls = client_tls();
   request.tls.ca_pem = other.ca.certificate_pem;
-  answer = co_await fetch(*system_clock_, request);
+  answer = co_await send(request);
   EXPECT_TRUE(answer.is(Code::unauthorized));
   request.tls = client_tls();
   request.tls.server_name = "elsewhere";
-  answer = co_await fetch(*system_clock_, request);
+  answer = co_await send(request);
   EXPECT_TRUE(answer.is(Code::unauthorized));
   request.tls.verify = false;
-  answer = co_await fetch(*system_clock_, request);
+  answer = co_await send(request);
   EXPECT_TRUE(answer);
 }
 TEST_F(ServerTests, knows_its_clients_by_their_certificates) {

@@ -60,7 +60,8 @@ Task<void> WebSocketTest::echoes() {
   const std::string where = url("/ws?protocol=v5.x");
   const ClientTls tls = client_tls();
   const auto offered = two_protocols();
-  auto socket = co_await dial_websocket(*system_clock_, *random_, where, tls, offered);
+  auto task = dial_websocket(*system_clock_, *random_, where, tls, offered);
+  auto socket = co_await std::move(task);
   EXPECT_TRUE(socket) << socket.error().message();
   if (!socket) co_return;
   EXPECT_EQ((*socket)->subprotocol(), "v5.x");
@@ -103,7 +104,8 @@ Task<void> WebSocketTest::vanishes() {
     const std::string where = url("/ws");
     const ClientTls tls = client_tls();
     const std::vector<std::string> none;
-    auto socket = co_await dial_websocket(*system_clock_, *random_, where, tls, none);
+    auto task = dial_websocket(*system_clock_, *random_, where, tls, none);
+    auto socket = co_await std::move(task);
     EXPECT_TRUE(socket);
   }
   while (handler_.last_error.empty()) co_await handler_.changed.wait();

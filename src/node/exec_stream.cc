@@ -99,7 +99,8 @@ Task<Result<std::unique_ptr<runtime::Session>>> open(ContainerAccess& containers
   exec.argv = options.command;
   exec.tty = options.tty;
   exec.stdin_open = options.in;
-  co_return co_await containers.exec(std::move(id), std::move(exec));
+  auto starting = containers.exec(std::move(id), std::move(exec));
+  co_return co_await std::move(starting);
 }
 }  // namespace
 

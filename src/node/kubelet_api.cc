@@ -72,10 +72,12 @@ class KubeletApi final : public net::Handler {
     LogTarget target{parts[1], parts[2], parts[3]};
     if (log) {
       KL_TRY(options, parse_log_options(exchange.request(), clock_.wall()));
-      co_return co_await send_log(containers_, clock_, exchange, std::move(target), options);
+      auto sending = send_log(containers_, clock_, exchange, std::move(target), options);
+      co_return co_await std::move(sending);
     }
-    co_return co_await streams(exchange, std::move(target),
-                               exec ? StreamKind::exec : StreamKind::attach);
+    auto streaming =
+        streams(exchange, std::move(target), exec ? StreamKind::exec : StreamKind::attach);
+    co_return co_await std::move(streaming);
   }
 
   // /portForward/<ns>/<pod>[/<uid>]
@@ -99,7 +101,8 @@ class KubeletApi final : public net::Handler {
       options.in = options.in && view.stdin_open;
       options.err = options.err && !view.tty;
     }
-    co_return co_await serve_streams(containers_, exchange, view.id, kind, std::move(options));
+    auto serving = serve_streams(containers_, exchange, view.id, kind, std::move(options));
+    co_return co_await std::move(serving);
   }
 
   static Task<void> refuse(net::Exchange& exchange, Error error) {

@@ -8,7 +8,7 @@
 #include <fstream>
 
 #include "base/process.h"
-#include "base/task_group.h"
+#include "base/taskgroup.h"
 #include "base/testing.h"
 #include "net/client.h"
 #include "net/server.h"
@@ -138,7 +138,8 @@ class KubeletApiTest : public ::testing::Test {
   Task<net::ClientResponse> get(std::string path) {
     net::ClientRequest request;
     request.url = url(path);
-    auto response = co_await net::fetch(*clock_, std::move(request));
+    auto task = net::fetch(*clock_, std::move(request));
+    auto response = co_await std::move(task);
     EXPECT_TRUE(response) << response.error().message();
     co_return response ? std::move(*response) : net::ClientResponse();
   }
@@ -262,7 +263,8 @@ Task<std::map<int, std::string>> KubeletApiTest::exec(std::string query, std::st
   const std::string where = url("/exec/ns/web/c?" + query);
   const net::ClientTls no_tls;
   std::vector<std::string> protocols(1, protocol);
-  auto socket = co_await net::dial_websocket(*clock_, *random_, where, no_tls, protocols);
+  auto task = net::dial_websocket(*clock_, *random_, where, no_tls, protocols);
+  auto socket = co_await std::move(task);
   EXPECT_TRUE(socket) << socket.error().message();
   if (!socket) co_return channels;
   EXPECT_EQ((*socket)->subprotocol(), protocol);
@@ -328,7 +330,8 @@ Task<void> KubeletApiTest::exec_refusals() {
   const std::string where = url("/exec/ns/web/c?command=true&output=1");
   const net::ClientTls no_tls;
   const std::vector<std::string> strange(1, "v9.channel.k8s.io");
-  const auto socket = co_await net::dial_websocket(*clock_, *random_, where, no_tls, strange);
+  auto task = net::dial_websocket(*clock_, *random_, where, no_tls, strange);
+  const auto socket = co_await std::move(task);
   EXPECT_FALSE(socket);
 }
 TEST_F(KubeletApiTest, bad_exec_requests_are_refused) { run(exec_refusals()); }
@@ -340,7 +343,8 @@ Task<void> KubeletApiTest::client_leaves() {
         url("/exec/ns/web/c?output=1&command=sh&command=-c&command=echo+$$;exec+sleep+1000");
     const net::ClientTls no_tls;
     const std::vector<std::string> protocols(1, "v5.channel.k8s.io");
-    auto socket = co_await net::dial_websocket(*clock_, *random_, where, no_tls, protocols);
+    auto task = net::dial_websocket(*clock_, *random_, where, no_tls, protocols);
+    auto socket = co_await std::move(task);
     EXPECT_TRUE(socket);
     std::string pid;
     while (pid.find('\n') == pid.npos) {
@@ -379,7 +383,8 @@ Task<void> KubeletApiTest::forwards() {
   const std::string where = url("/portForward/ns/web");
   const net::ClientTls no_tls;
   const std::vector<std::string> protocols(1, "SPDY/3.1+portforward.k8s.io");
-  auto socket = co_await net::dial_websocket(*clock_, *random_, where, no_tls, protocols);
+  auto task = net::dial_websocket(*clock_, *random_, where, no_tls, protocols);
+  auto socket = co_await std::move(task);
   EXPECT_TRUE(socket) << socket.error().message();
   if (!socket) co_return;
   net::SpdyCodec codec;

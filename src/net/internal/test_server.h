@@ -48,6 +48,7 @@ class ServerTest : public ::testing::Test {
   std::string url(const std::string& path) const;
   ClientTls client_tls() const;
   Task<Result<ClientResponse>> get(std::string path);
+  Task<Result<ClientResponse>> send(const ClientRequest& request);
   // What `curl ARGS... URL` prints.
   Task<std::string> curl(std::vector<std::string> args, std::string path);
   // A plain or TLS connection to the server.
