@@ -38,7 +38,8 @@ Result<BuiltinRuntime::ContainerRef> BuiltinRuntime::find_running(const std::str
 }
 
 Task<Result<std::string>> BuiltinRuntime::create_container(std::string sandbox_id, ContainerConfig config) {
-  co_return co_await to_the_end<std::string>(make_container(std::move(sandbox_id), std::move(config)));
+  auto making = make_container(std::move(sandbox_id), std::move(config));
+  co_return co_await to_the_end<std::string>(std::move(making));
 }
 
 Task<Result<std::string>> BuiltinRuntime::make_container(std::string sandbox_id, ContainerConfig config) {
@@ -70,7 +71,8 @@ Task<Result<std::string>> BuiltinRuntime::make_container(std::string sandbox_id,
   KL_CHECK(save(record), "container");
   container->busy = true;
   containers_[id] = container;  // from here on it counts as a user of its image
-  auto built = co_await build_container(container, sandbox_record, std::move(image), std::move(config));
+  auto building = build_container(container, sandbox_record, std::move(image), std::move(config));
+  auto built = co_await std::move(building);
   container->busy = false;
   if (!built) {
     kill_bundle(id);
@@ -117,7 +119,8 @@ Task<Result<void>> BuiltinRuntime::build_container(ContainerRef container, Sandb
   ConmonInput conmon{options_.conmon, options_.crun, paths_, record.id, config.log_path,
                      config.tty, config.stdin_open, config.stdin_once};
   Command command = conmon_command(conmon);
-  KL_TRY(pid, co_await launch_conmon(std::move(command), clock_, mounts_), "create container");
+  auto launching = launch_conmon(std::move(command), clock_, mounts_);
+  KL_TRY(pid, co_await std::move(launching), "create container");
   record.process = identify_process(pid);
   const auto conmon_pid = read_text_file(paths_.bundle(record.id) + "/conmon.pid", 64);
   pid_t number = 0;
@@ -163,9 +166,9 @@ void BuiltinRuntime::watch(const ContainerRef& container) {
 }
 
 Task<void> BuiltinRuntime::follow_container(ContainerRef container) {
-  const UniqueFd pidfd(static_cast<int>(::syscall(SYS_pidfd_open, container->record.conmon.pid, 0)));
+  UniqueFd pidfd(static_cast<int>(::syscall(SYS_pidfd_open, container->record.conmon.pid, 0)));
   if (pidfd && is_alive(container->record.conmon)) {
-    asio::posix::stream_descriptor watched(co_await asio::this_coro::executor, ::dup(pidfd.get()));
+    asio::posix::stream_descriptor watched(co_await asio::this_coro::executor, pidfd.release());
     co_await watched.async_wait(asio::posix::descriptor_base::wait_read, asio::use_awaitable);
   }
   while (container->busy) co_await container->changed.wait();

@@ -43,7 +43,8 @@ Task<Result<ExecResult>> BuiltinRuntime::exec_sync(std::string id, std::vector<s
   KillProcess kill{input};
   Command command = exec_command(input);
   command.output_bytes_max = kExecOutputBytesMax;
-  auto ended = co_await with_deadline(clock_, timeout, run_process(std::move(command)));
+  auto running = run_process(std::move(command));
+  auto ended = co_await with_deadline(clock_, timeout, std::move(running));
   if (!ended) co_return ended.error();
   kill.ended = true;
   if (ended->code != 0 && !exec_pid(input)) {
@@ -57,7 +58,8 @@ Task<Result<std::unique_ptr<Session>>> BuiltinRuntime::exec(std::string id, Exec
   KL_TRY(container, find_running(id));
   if (options.argv.empty()) co_return Error(Code::invalid, "no command to run");
   ExecInput input = exec_input(*container, std::move(options));
-  co_return co_await start_exec(std::move(input), tasks_, clock_);
+  auto starting = start_exec(std::move(input), tasks_, clock_);
+  co_return co_await std::move(starting);
 }
 
 namespace {

@@ -61,10 +61,12 @@ Task<Result<void>> BuiltinRuntime::recover_containers() {
 Task<Result<void>> BuiltinRuntime::recover_container(std::string id) {
   const auto text = read_text_file(paths_.container_record(id));
   auto record = text ? parse_container_record(*text) : Result<ContainerRecord>(text.error());
-  const bool whole = record && record->id == id && sandboxes_.contains(record->sandbox_id) &&
-                     record->phase != Phase::creating && record->phase != Phase::removing;
+  const auto sandbox = record ? sandboxes_.find(record->sandbox_id) : sandboxes_.end();
+  const bool whole = record && record->id == id && record->phase != Phase::creating &&
+                     record->phase != Phase::removing && sandbox != sandboxes_.end() &&
+                     sandbox->second.record.phase == SandboxRecord::Phase::ready;
   if (!whole) {
-    log_.info("removing a half-made container", kv("container", id));
+    log_.info("removing a container that was half made or half removed", kv("container", id));
     kill_bundle(id);
     co_return co_await erase_leftovers(id);
   }
@@ -90,7 +92,8 @@ Task<Result<void>> BuiltinRuntime::adopt(ContainerRef container) {
     Command command;
     command.argv = {options_.crun, "--root=" + paths_.crun_root(), "state", record.id};
     command.env = {"PATH=/usr/sbin:/usr/bin:/sbin:/bin"};
-    KL_TRY(state, co_await run_process(std::move(command)));
+    auto running = run_process(std::move(command));
+    KL_TRY(state, co_await std::move(running));
     const auto parsed = json::parse(state.out);
     if (parsed && json::text_at(*parsed, {"status"}) != "created") {
       record.phase = Phase::running;

@@ -96,7 +96,8 @@ Task<Result<void>> BuiltinRuntime::crun(std::vector<std::string> arguments) {
   command.argv.insert(command.argv.end(), arguments.begin(), arguments.end());
   command.env = {"PATH=/usr/sbin:/usr/bin:/sbin:/bin"};
   command.directory = "/";
-  auto ended = co_await run_process(std::move(command));
+  auto running = run_process(std::move(command));
+  auto ended = co_await std::move(running);
   if (!ended) co_return ended.error();
   if (ended->code == 0) co_return Result<void>();
   std::string why = ended->err.substr(0, ended->err.find('\n'));

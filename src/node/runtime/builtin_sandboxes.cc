@@ -28,7 +28,8 @@ Result<void> BuiltinRuntime::save(const SandboxRecord& record) const {
 }
 
 Task<Result<std::string>> BuiltinRuntime::create_sandbox(SandboxConfig config) {
-  co_return co_await to_the_end<std::string>(make_sandbox(std::move(config)));
+  auto making = make_sandbox(std::move(config));
+  co_return co_await to_the_end<std::string>(std::move(making));
 }
 
 Task<Result<std::string>> BuiltinRuntime::make_sandbox(SandboxConfig config) {

@@ -228,7 +228,8 @@ class Store final : public ImageStore {
     command.argv = options_.unpack_command;
     command.argv.insert(command.argv.end(), {options_.directory, path});
     command.output_bytes_max = 16 << 20;
-    auto exit = co_await run_process(std::move(command));
+    auto running = run_process(std::move(command));
+    auto exit = co_await std::move(running);
     if (!exit) co_return std::move(exit.error());
     if (exit->code != 0) {
       std::string why = exit->err.substr(0, exit->err.find('\n'));

@@ -58,7 +58,8 @@ Task<void> pump(UniqueFd fd, Chunk::Stream stream, bool packets, std::shared_ptr
       chunk.data.erase(0, 1);
       if (chunk.data.empty()) continue;
     }
-    co_await buffer->push(std::move(chunk));
+    auto pushing = buffer->push(std::move(chunk));
+    co_await std::move(pushing);
   }
 }
 

@@ -31,6 +31,17 @@ inline std::string why_not_here() {
   return "";
 }
 
+inline RuntimeOptions options_in(const std::string& dir) {
+  RuntimeOptions options;
+  options.data_dir = dir + "/data";
+  options.run_dir = dir + "/run";
+  options.cgroup_root = "/kinglet-test-" + std::filesystem::path(dir).filename().string();
+  options.conmon_cgroup = options.cgroup_root + "-conmon";
+  options.log_bytes_max = 4096;
+  options.log_files_max = 3;
+  return options;
+}
+
 class RuntimeWorld {
  public:
   RuntimeWorld() { start(); }
@@ -41,14 +52,7 @@ class RuntimeWorld {
 
   // kinglet starts; after stop() again. Containers run on in between.
   void start() {
-    RuntimeOptions options;
-    options.data_dir = temp_.path() + "/data";
-    options.run_dir = temp_.path() + "/run";
-    options.cgroup_root = cgroup_root();
-    options.conmon_cgroup = cgroup_root() + "-conmon";
-    options.log_bytes_max = 4096;
-    options.log_files_max = 3;
-    auto made = make_builtin_runtime(std::move(options), *clock_, *random_);
+    auto made = make_builtin_runtime(options_in(temp_.path()), *clock_, *random_);
     ASSERT_TRUE(made) << made.error().message();
     runtime_ = std::move(*made);
     const auto recovered = go(runtime_->recover());
@@ -56,12 +60,14 @@ class RuntimeWorld {
     tasks_ = std::make_unique<TaskGroup>();
     tasks_->add("runtime", runtime_->run());
     running_ = kinglet::testing::detail::start<Result<void>>(loop_, tasks_->run());
+    loop_.restart();
     loop_.poll();
   }
   // As kill -9 would, but for memory: nothing is told to anybody.
   void stop() {
     if (!runtime_) return;
     tasks_->cancel();
+    loop_.restart();
     while (!running_->ended && loop_.run_one() > 0) {
     }
     tasks_.reset();
@@ -76,7 +82,7 @@ class RuntimeWorld {
   boost::asio::io_context& loop() { return loop_; }
   Clock& clock() { return *clock_; }
   const std::string& path() const { return temp_.path(); }
-  std::string cgroup_root() const { return "/kinglet-test-" + std::filesystem::path(temp_.path()).filename().string(); }
+  std::string cgroup_root() const { return options_in(temp_.path()).cgroup_root; }
 
   // Runs a task with a limit: a test that hangs says where.
   template <class T>
@@ -103,7 +109,8 @@ class RuntimeWorld {
     ASSERT_EQ(imported.size(), 1u);
   }
 
-  SandboxConfig sandbox_config(const std::string& name = "p") {
+  SandboxConfig sandbox_config(const std::string& name = "p") { return sandbox_config_in(temp_.path(), name); }
+  static SandboxConfig sandbox_config_in(const std::string& dir, const std::string& name) {
     SandboxConfig config;
     config.pod_uid = name;
     config.pod_name = name;
@@ -111,18 +118,19 @@ class RuntimeWorld {
     config.hostname = "host-" + name;
     config.hosts = "127.0.0.1 localhost\n";
     config.resolv_conf = "nameserver 10.43.0.10\n";
-    config.cgroup_parent = cgroup_root() + "/burstable/pod" + name;
+    config.cgroup_parent = options_in(dir).cgroup_root + "/burstable/pod" + name;
     config.netns_path = "/proc/self/ns/net";  // tests of the network are elsewhere
     return config;
   }
   std::string sandbox(const std::string& name = "p") { return must(runtime_->create_sandbox(sandbox_config(name))); }
 
-  ContainerConfig shell(const std::string& script) {
+  ContainerConfig shell(const std::string& script) { return shell_in(temp_.path(), script); }
+  static ContainerConfig shell_in(const std::string& dir, const std::string& script) {
     ContainerConfig config;
     config.name = "c";
     config.image = "registry.test/busybox:1";
     config.command = {"sh", "-c", script};
-    config.log_path = temp_.path() + "/log/c/0.log";
+    config.log_path = dir + "/log/c/0.log";
     return config;
   }
   std::string run(const std::string& sandbox, ContainerConfig config) {
