@@ -156,7 +156,8 @@ class HttpProxy final : public Extension {
     onward.body_bytes_max = kAnswerBytesMax;
     KL_TRY(body, co_await exchange.read_body(kBodyBytesMax));
     onward.body = std::move(body);
-    auto answer = co_await net::fetch(clock_, std::move(onward));
+    auto fetching = net::fetch(clock_, std::move(onward));
+    auto answer = co_await std::move(fetching);
     if (!answer)
       co_return Error(Code::service_unavailable, "error trying to reach service: {}",
                       answer.error().message());

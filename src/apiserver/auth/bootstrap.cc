@@ -27,7 +27,8 @@ Task<Result<void>> create(Registry& registry, BootstrapObject wanted) {
   // The collection's address: the name is in the body.
   ResourceName where = name_of(wanted);
   CreateOptions how = options();
-  auto created = co_await registry.create(user, std::move(where), std::move(body), std::move(how));
+  auto creation = registry.create(user, std::move(where), std::move(body), std::move(how));
+  auto created = co_await std::move(creation);
   if (!created && !created.is(Code::already_exists)) {
     co_return std::move(created.error())
         .with_context(fmt::format("create {} {}", wanted.resource->plural, name));
@@ -42,7 +43,8 @@ Task<Result<void>> update(Registry& registry, BootstrapObject wanted) {
   std::string body = json::print(wanted.object);
   ResourceName where = name_of(wanted);
   UpdateOptions how = options();
-  auto written = co_await registry.update(user, std::move(where), std::move(body), std::move(how));
+  auto writing = registry.update(user, std::move(where), std::move(body), std::move(how));
+  auto written = co_await std::move(writing);
   if (!written && !written.is(Code::conflict)) {
     co_return std::move(written.error())
         .with_context(fmt::format("update {} {}", wanted.resource->plural, wanted.name));
@@ -142,7 +144,10 @@ std::string address_in(const json::Value& stored) {
 
 Task<Result<void>> publish(Registry& registry, BootstrapObject wanted) {
   auto stored = registry.get(*wanted.resource, wanted.ns, wanted.name);
-  if (stored.is(Code::not_found)) co_return co_await create(registry, std::move(wanted));
+  if (stored.is(Code::not_found)) {
+    auto creation = create(registry, std::move(wanted));
+    co_return co_await std::move(creation);
+  }
   if (!stored) co_return stored.error();
   if (address_in(*stored) == address_in(wanted.object)) co_return Result<void>();
   // addressType is immutable: a slice of the other family must go first.
@@ -150,11 +155,14 @@ Task<Result<void>> publish(Registry& registry, BootstrapObject wanted) {
     const User user = server_user();
     ResourceName where = name_of(wanted);
     DeleteOptions how;
-    auto removed = co_await registry.remove(user, std::move(where), std::move(how));
+    auto removal = registry.remove(user, std::move(where), std::move(how));
+    auto removed = co_await std::move(removal);
     if (!removed && !removed.is(Code::not_found)) co_return removed.error();
-    co_return co_await create(registry, std::move(wanted));
+    auto creation = create(registry, std::move(wanted));
+    co_return co_await std::move(creation);
   }
-  co_return co_await update(registry, std::move(wanted));
+  auto writing = update(registry, std::move(wanted));
+  co_return co_await std::move(writing);
 }
 
 }  // namespace
@@ -165,8 +173,10 @@ User server_user() {
 
 Task<Result<void>> publish_api_address(Registry& registry, ApiAddress api) {
   if (api.address.empty()) co_return Result<void>();
-  KL_CHECK(co_await publish(registry, endpoints(api)));
-  KL_CHECK(co_await publish(registry, endpoint_slice(api)));
+  auto old_form = publish(registry, endpoints(api));
+  KL_CHECK(co_await std::move(old_form));
+  auto new_form = publish(registry, endpoint_slice(api));
+  KL_CHECK(co_await std::move(new_form));
   co_return Result<void>();
 }
 
@@ -176,7 +186,8 @@ Task<Result<void>> bootstrap_cluster(Registry& registry, ApiAddress api) {
   std::vector<BootstrapObject> service;
   service.push_back(kubernetes_service(api));
   KL_CHECK(co_await ensure_all(registry, std::move(service)), "bootstrap");
-  KL_CHECK(co_await publish_api_address(registry, api), "bootstrap");
+  auto address = publish_api_address(registry, api);
+  KL_CHECK(co_await std::move(address), "bootstrap");
   co_return Result<void>();
 }
 

@@ -6,6 +6,8 @@
 #include "apiserver/auth/authn.h"
 #include "apiserver/auth/authorizer.h"
 #include "apiserver/auth/bootstrap.h"
+#include "apiserver/auth/certificate_admission.h"
+#include "apiserver/auth/node_restriction.h"
 #include "apiserver/auth/reviews.h"
 #include "apiserver/auth/token_request.h"
 #include "apiserver/registry.h"
@@ -99,6 +101,8 @@ class SecuredWorld {
  private:
   RegistryOptions registry_options() {
     RegistryOptions out;
+    out.admission.push_back(make_node_restriction());
+    out.admission.push_back(make_certificate_admission(*authorizer));
     out.admission.push_back(make_escalation_check(*authorizer));
     return out;
   }
