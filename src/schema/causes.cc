@@ -109,11 +109,14 @@ void add_too_many(Causes& causes, const Path& path, size_t count, size_t items_m
 
 Error invalid_error(std::string_view kind, std::string_view group, std::string_view name,
                     Causes causes) {
+  // The tables and a kind's own rules may both notice the same thing.
   std::vector<std::string> lines;
-  for (const auto& cause : causes) {
+  Causes unique;
+  for (auto& cause : causes) {
     auto line = fmt::format("{}: {}", cause.field, cause.message);
-    if (std::find(lines.begin(), lines.end(), line) == lines.end())
-      lines.push_back(std::move(line));
+    if (std::find(lines.begin(), lines.end(), line) != lines.end()) continue;
+    lines.push_back(std::move(line));
+    unique.push_back(std::move(cause));
   }
   const std::string all =
       lines.size() == 1 ? lines[0] : fmt::format("[{}]", fmt::join(lines, ", "));
@@ -121,7 +124,7 @@ Error invalid_error(std::string_view kind, std::string_view group, std::string_v
       group.empty() ? std::string(kind) : fmt::format("{}.{}", kind, group);
   Error error(Code::invalid, "{} \"{}\" is invalid: {}", qualified, name, all);
   auto& details = error.mutable_details();
-  details.causes = std::move(causes);
+  details.causes = std::move(unique);
   details.name = name;
   details.group = group;
   details.kind = kind;

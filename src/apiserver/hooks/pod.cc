@@ -54,8 +54,6 @@ void set_first_status(json::Value& pod) {
     status["conditions"] = json::Array{
         json::Object{{"type", "PodScheduled"},
                      {"status", "False"},
-                     {"lastProbeTime", nullptr},
-                     {"lastTransitionTime", nullptr},
                      {"reason", "SchedulingGated"},
                      {"message", "Scheduling is blocked due to non-empty scheduling gates"}}};
   }

@@ -60,7 +60,8 @@ void check_subject(const json::Value& subject, const Path& path, bool namespaced
     if (!namespaced && text(subject, "namespace").empty())
       schema::add_required(causes, path.child("namespace"));
   } else if (kind == "User" || kind == "Group") {
-    if (text(subject, "apiGroup") != kGroup) schema::add_unsupported(causes, path.child("apiGroup"), group, {kGroup});
+    if (text(subject, "apiGroup") != kGroup)
+      schema::add_unsupported(causes, path.child("apiGroup"), group, {kGroup});
   } else {
     schema::add_unsupported(causes, path.child("kind"), at(subject, "kind"),
                             {"ServiceAccount", "User", "Group"});

@@ -92,6 +92,10 @@ void match_cluster_ips(json::Object& spec, const json::Value* old_spec) {
     if (!is_empty(ip) && is_empty(ips)) spec["clusterIPs"] = json::Array{ip};
     return;
   }
+  if (!is_empty(ip) && is_empty(ips)) {
+    spec["clusterIPs"] = json::Array{ip};
+    return;
+  }
   const bool ip_changed = ip != at(*old_spec, "clusterIP");
   const bool ips_changed = !equal(ips, at(*old_spec, "clusterIPs"));
   if (!ip_changed || ips_changed) return;

@@ -214,15 +214,13 @@ void validate_service_update(const json::Value& service, const json::Value& old,
     const auto& ips = items(now, "clusterIPs");
     if (!old_ips.empty() && (ips.empty() || ips[0] != old_ips[0])) {
       const Path list = path.child("clusterIPs");
-      schema::add_invalid(causes, list.index(0), ips.empty() ? json::Value("") : ips[0],
-                          "may not change once set");
+      schema::add_invalid(causes, list.index(0), at(now, "clusterIPs"), "may not change once set");
     }
     const auto& old_families = items(before, "ipFamilies");
     const auto& families = items(now, "ipFamilies");
     if (!old_families.empty() && (families.empty() || families[0] != old_families[0])) {
       const Path list = path.child("ipFamilies");
-      schema::add_invalid(causes, list.index(0), families.empty() ? json::Value("") : families[0],
-                          "may not change once set");
+      schema::add_invalid(causes, list.index(0), at(now, "ipFamilies"), "may not change once set");
     }
   }
   if (needs_health_check_port(now) && needs_health_check_port(before) &&
