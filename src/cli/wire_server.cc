@@ -3,6 +3,8 @@
 #include "apiserver/auth/authn.h"
 #include "apiserver/auth/authorizer.h"
 #include "apiserver/auth/bootstrap.h"
+#include "apiserver/auth/certificate_admission.h"
+#include "apiserver/auth/node_restriction.h"
 #include "apiserver/auth/reviews.h"
 #include "apiserver/auth/token_request.h"
 #include "apiserver/discovery/discovery.h"
@@ -17,6 +19,7 @@
 #include "base/task_group.h"
 #include "cli/version.h"
 #include "client/informer.h"
+#include "cluster/csr_signer.h"
 #include "controllers/controllers.h"
 #include "net/server.h"
 #include "scheduler/scheduler.h"
@@ -99,7 +102,10 @@ class Wired final : public ControlPlane {
         informers_(*controller_api_, clock, random),
         controllers_(controllers::make_controllers(*controller_api_, clock, random, *metrics_, informers_,
                                                    controller_options())),
-        scheduler_(scheduler::make_scheduler(*scheduler_api_, clock, random, *metrics_, informers_, {})) {}
+        scheduler_(scheduler::make_scheduler(*scheduler_api_, clock, random, *metrics_, informers_, {})),
+        signer_api_(apiserver::make_local_api(*registry_, nullptr, apiserver::server_user())),
+        csr_signer_(*signer_api_, clock, random, setup.pki.client_ca, setup.pki.server_ca,
+                    [this](const cluster::CsrUser& user, const std::string& part) { return may_auto_approve(user, part); }) {}
 
   Result<void> bind() {
     KL_TRY_FN(server, net::listen(clock_, *metrics_, *handler_, listen_options(setup_)));
@@ -125,6 +131,8 @@ class Wired final : public ControlPlane {
     apiserver::RegistryOptions options;
     options.hooks = apiserver::make_hooks({setup_.options.service_cidr, setup_.options.service_node_port_range});
     options.admission = apiserver::make_admission(clock_);
+    options.admission.push_back(apiserver::make_node_restriction());
+    options.admission.push_back(apiserver::make_certificate_admission(*authorizer_));
     options.admission.push_back(apiserver::make_escalation_check(*authorizer_));
     return options;
   }
@@ -150,6 +158,16 @@ class Wired final : public ControlPlane {
     return out;
   }
 
+  bool may_auto_approve(const cluster::CsrUser& user, const std::string& part) const {
+    apiserver::Attributes asked;
+    asked.verb = "create";
+    asked.group = "certificates.k8s.io";
+    asked.version = "v1";
+    asked.resource = "certificatesigningrequests";
+    asked.subresource = part;
+    return authorizer_->authorize({user.name, "", user.groups, {}}, asked).allowed;
+  }
+
   controllers::Options controller_options() const {
     controllers::Options options;
     options.root_ca = setup_.pki.server_ca.certificate_pem;
@@ -166,6 +184,7 @@ class Wired final : public ControlPlane {
     parts.add("informers", informers_.run());
     parts.add("controllers", controllers_->run());
     parts.add("scheduler", scheduler_->run());
+    parts.add("certificate requests", csr_signer_.run());
     co_return Result<void>();
   }
 
@@ -185,6 +204,8 @@ class Wired final : public ControlPlane {
   client::Informers informers_;
   std::unique_ptr<controllers::Controllers> controllers_;
   std::unique_ptr<scheduler::Scheduler> scheduler_;
+  std::unique_ptr<client::Api> signer_api_;
+  cluster::CsrSigner csr_signer_;
   std::unique_ptr<net::Server> server_;
   bool bootstrapped_ = false;
 };
