@@ -223,8 +223,12 @@ void BuiltinRuntime::kill_bundle(const std::string& id) {
 Task<Result<void>> BuiltinRuntime::erase_leftovers(std::string id) {
   // --force kills what is in its cgroup, and is content when there is no such container.
   std::vector<std::string> arguments{"delete", "--force", id};
-  const bool known = std::filesystem::exists(paths_.crun_root() + "/" + id);
-  if (known) KL_CHECK(co_await crun(std::move(arguments)));
+  const std::string state = paths_.crun_root() + "/" + id;
+  if (std::filesystem::exists(state)) {
+    auto deleted = co_await crun(std::move(arguments));
+    // A crun that a killed kinglet had started may have been quicker.
+    if (!deleted && std::filesystem::exists(state)) co_return deleted;
+  }
   std::function<Result<void>()> job = [paths = paths_, id] { return discard_container(paths, id); };
   KL_CHECK(co_await on_worker(std::move(job)));
   empty_trash();
