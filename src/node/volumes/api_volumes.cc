@@ -148,24 +148,29 @@ class ApiVolumes final : public PodVolumes {
                       "volumes only");
     }
     // In memory: Secrets never reach the disk, and a flash card is not written for what the API can give again.
-    KL_CHECK(mount_tmpfs(dir, kApiVolumeBytesMax, 0755));
+    KL_CHECK(mount_tmpfs(dir, kApiVolumeBytesMax, 0755, std::nullopt));
     co_return write_volume(dir, files, fs_group(pod), clock_.wall());
   }
 
   Result<void> prepare_empty_dir(const api::Pod& pod, const api::EmptyDirVolumeSource& source, const std::string& dir) {
-    std::error_code bad;
+    const auto group = fs_group(pod);
+    const uint32_t mode = group ? 02777 : 0777;
     if (source.medium == "Memory") {
       const int64_t limit = source.sizeLimit ? source.sizeLimit->value() : 0;
-      KL_CHECK_FN(mount_tmpfs(dir, static_cast<uint64_t>(std::max<int64_t>(limit, 0)), 0777));
-    } else if (!source.medium.empty()) {
-      return Error(Code::invalid, "emptyDir medium \"{}\" is not supported by this version of kinglet", source.medium);
+      return mount_tmpfs(dir, static_cast<uint64_t>(std::max<int64_t>(limit, 0)), mode, group);
     }
-    fs::create_directories(dir, bad);
-    if (bad) return Error(Code::io, "{}: {}", dir, bad.message());
-    const auto group = fs_group(pod);
-    if (group && ::chown(dir.c_str(), static_cast<uid_t>(-1), static_cast<gid_t>(*group)) != 0)
-      return errno_error(errno, dir);
-    ::chmod(dir.c_str(), group ? 02777 : 0777);
+    if (!source.medium.empty())
+      return Error(Code::invalid, "emptyDir medium \"{}\" is not supported by this version of kinglet", source.medium);
+    // Once only: later it belongs to the containers, who may have changed its mode. It gets its name last, so that one
+    // without its owner is never taken for finished.
+    std::error_code bad;
+    if (fs::exists(dir, bad)) return {};
+    const std::string fresh = dir + ".new";
+    fs::create_directories(fresh, bad);
+    if (bad) return Error(Code::io, "{}: {}", fresh, bad.message());
+    if (group && ::chown(fresh.c_str(), static_cast<uid_t>(-1), static_cast<gid_t>(*group)) != 0)
+      return errno_error(errno, fresh);
+    if (::chmod(fresh.c_str(), mode) != 0 || ::rename(fresh.c_str(), dir.c_str()) != 0) return errno_error(errno, dir);
     return {};
   }
 

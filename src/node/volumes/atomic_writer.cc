@@ -78,8 +78,12 @@ std::string first_part(const std::string& path) { return path.substr(0, path.fin
 
 }  // namespace
 
-Result<void> write_volume(const std::string& dir, const VolumeFiles& files, std::optional<int64_t> group,
+Result<void> write_volume(const std::string& dir, const VolumeFiles& wanted, std::optional<int64_t> group,
                           WallTime now) {
+  constexpr uint32_t kGroupMayRead = 0440;  // what fsGroup is for, as upstream has it, whatever the mode says
+  VolumeFiles files = wanted;
+  if (group)
+    for (auto& [path, file] : files) file.mode |= kGroupMayRead;
   const auto present = read_volume(dir);
   if (present && *present == files) return {};
   std::error_code bad;
@@ -94,7 +98,6 @@ Result<void> write_volume(const std::string& dir, const VolumeFiles& files, std:
   KL_CHECK_FN(own(set, group));
   for (const auto& [path, file] : files) KL_CHECK_FN(write_one(set / path, file, group));
 
-  const std::string old = fs::read_symlink(fs::path(dir) / kData, bad).string();
   KL_CHECK_FN(point(fs::path(dir) / kData, version));
   std::set<std::string> names;
   for (const auto& [path, file] : files) names.insert(first_part(path));
@@ -105,7 +108,13 @@ Result<void> write_volume(const std::string& dir, const VolumeFiles& files, std:
     const std::string name = entry.path().filename().string();
     if (name.rfind("..", 0) != 0 && !names.count(name)) fs::remove(entry.path(), bad);
   }
-  if (!old.empty() && old != version) fs::remove_all(fs::path(dir) / old, bad);
+  // The old set, and any that was left half-written.
+  std::vector<fs::path> sets;
+  for (const auto& entry : fs::directory_iterator(dir, bad)) {
+    const std::string name = entry.path().filename().string();
+    if (name.rfind("..", 0) == 0 && name != version && !entry.is_symlink(bad)) sets.push_back(entry.path());
+  }
+  for (const auto& path : sets) fs::remove_all(path, bad);
   return {};
 }
 

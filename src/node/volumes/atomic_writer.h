@@ -10,8 +10,9 @@
 
 namespace kinglet::node {
 
-// Does nothing when the volume holds these files already. `group`: owner group of everything (fsGroup). Errors: io.
-Result<void> write_volume(const std::string& dir, const VolumeFiles& files, std::optional<int64_t> group,
+// Does nothing when the volume holds these files already. `group`: owner group of everything (fsGroup), which may
+// read all of it. Errors: io.
+Result<void> write_volume(const std::string& dir, const VolumeFiles& wanted, std::optional<int64_t> group,
                           WallTime now);
 
 }  // namespace kinglet::node

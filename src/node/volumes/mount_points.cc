@@ -87,13 +87,14 @@ Result<void> make_target(const std::string& target, bool directory) {
 
 }  // namespace
 
-Result<void> mount_tmpfs(const std::string& dir, uint64_t size_bytes, uint32_t mode) {
+Result<void> mount_tmpfs(const std::string& dir, uint64_t size_bytes, uint32_t mode, std::optional<int64_t> group) {
   std::error_code bad;
   std::filesystem::create_directories(dir, bad);
   if (bad) return Error(Code::io, "{}: {}", dir, bad.message());
   const auto present = mounts_at_or_below(dir);
   if (std::find(present.begin(), present.end(), dir) != present.end()) return {};
   std::string options = fmt::format("mode={:o}", mode);
+  if (group) options += fmt::format(",gid={}", *group);
   if (size_bytes > 0) options += fmt::format(",size={}", size_bytes);
   if (::mount("tmpfs", dir.c_str(), "tmpfs", MS_NOSUID | MS_NODEV, options.c_str()) != 0)
     return errno_error(errno, "mount tmpfs on " + dir);
@@ -123,6 +124,8 @@ Result<void> unmount_below(const std::string& dir) {
   for (const auto& point : points)
     if (::umount2(point.c_str(), MNT_DETACH | UMOUNT_NOFOLLOW) != 0 && errno != EINVAL && errno != ENOENT)
       return errno_error(errno, "unmount " + point);
+  const auto left = mounts_at_or_below(dir);
+  if (!left.empty()) return Error(Code::io, "{} is still mounted", left.front());
   return {};
 }
 

@@ -66,6 +66,32 @@ TEST_F(VolumeDir, files_are_replaced_all_at_once) {
   EXPECT_EQ(info.st_mode & 0777, 0400u);
 }
 
+TEST_F(VolumeDir, a_half_written_set_goes_with_the_next_change) {
+  std::filesystem::create_directories(dir + "/..999/half");
+  ASSERT_TRUE(write_volume(dir, {{"a", {"1", 0644}}}, std::nullopt, WallTime{1s}));
+  EXPECT_FALSE(std::filesystem::exists(dir + "/..999"));
+  EXPECT_EQ(read("a"), "1");
+}
+
+TEST_F(VolumeDir, the_group_of_the_pod_may_read) {
+  if (::geteuid() != 0) {
+    std::puts("SKIPPED: changing groups needs root");
+    return;
+  }
+  ASSERT_TRUE(write_volume(dir, {{"a", {"1", 0400}}}, 2000, WallTime{1s}));
+  struct stat info {};
+  ASSERT_EQ(::stat((dir + "/a").c_str(), &info), 0);
+  EXPECT_EQ(info.st_mode & 0777, 0440u);
+  EXPECT_EQ(info.st_gid, 2000u);
+  const auto first = std::filesystem::read_symlink(dir + "/..data");
+  ASSERT_TRUE(write_volume(dir, {{"a", {"1", 0400}}}, 2000, WallTime{2s}));
+  EXPECT_EQ(std::filesystem::read_symlink(dir + "/..data"), first) << "nothing changed";
+  ASSERT_TRUE(mount_tmpfs(dir + "/memory", 1 << 20, 02777, 2000));
+  ASSERT_EQ(::stat((dir + "/memory").c_str(), &info), 0);
+  EXPECT_EQ(info.st_mode & 07777, 02777u);
+  EXPECT_EQ(info.st_gid, 2000u);
+}
+
 TEST_F(VolumeDir, a_sub_path_cannot_leave_its_volume) {
   const std::string volume = dir + "/volume", target = dir + "/target";
   std::filesystem::create_directories(volume);
