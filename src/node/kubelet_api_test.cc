@@ -8,7 +8,7 @@
 #include <fstream>
 
 #include "base/process.h"
-#include "base/taskgroup.h"
+#include "base/task_group.h"
 #include "base/testing.h"
 #include "net/client.h"
 #include "net/server.h"

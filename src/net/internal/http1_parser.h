@@ -3,6 +3,9 @@
 #pragma once
 #include <http_parser.h>
 
+#include <optional>
+#include <string>
+
 #include "net/http.h"
 
 namespace kinglet::net {

@@ -3,6 +3,11 @@
 #include <nghttp2/nghttp2.h>
 
 #include <deque>
+#include <memory>
+#include <optional>
+#include <string>
+#include <unordered_map>
+#include <vector>
 
 #include "base/signal.h"
 #include "base/task_group.h"

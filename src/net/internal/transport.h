@@ -6,6 +6,10 @@
 // one writer at a time. Loop only.
 #pragma once
 #include <boost/asio/ip/tcp.hpp>
+#include <memory>
+#include <optional>
+#include <span>
+#include <string>
 
 #include "base/task.h"
 #include "net/internal/openssl.h"

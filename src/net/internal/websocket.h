@@ -1,5 +1,9 @@
 // WebSocket framing (wslay) over a byte stream that has been upgraded already, for both roles.
 #pragma once
+#include <memory>
+#include <string>
+#include <vector>
+
 #include "base/random.h"
 #include "net/http.h"
 
