@@ -51,7 +51,8 @@ Task<Result<void>> run_all(Files& files, Clock& clock, Random& random, const Ser
   TaskGroup everything;
   everything.add("signals", wait_for_signal(everything, log));
   if (!setup.options.disable_agent) {
-    KL_TRY(made, make_node_side(files, clock, random, setup, control->node_api(), control->metrics()));
+    const NodeSetup own = node_setup_of(setup);
+    KL_TRY(made, make_node_side(files, clock, random, own, control->node_api(), control->metrics()));
     node = std::move(made);
     control->set_node(setup.node_name, node->kubelet());
   }

@@ -22,35 +22,33 @@ std::vector<std::string> own_command(const char* name) {
   return {std::filesystem::read_symlink("/proc/self/exe").string(), name};
 }
 
-runtime::RuntimeOptions runtime_options(const ServerSetup& setup) {
+runtime::RuntimeOptions runtime_options(const NodeSetup& setup) {
   runtime::RuntimeOptions options;
-  options.data_dir = setup.options.agent_dir();
+  options.data_dir = setup.agent_dir;
   options.unpack_command = own_command("unpack-image");
   return options;
 }
 
-network::NetworkOptions network_options(const ServerSetup& setup) {
+network::NetworkOptions network_options(const NodeSetup& setup) {
   network::NetworkOptions options;
   options.pod_cidr = setup.pod_cidr;
-  options.cluster_cidr = setup.options.cluster_cidr;
-  options.service_cidr = setup.options.service_cidr;
-  const auto& off = setup.options.disable;
-  if (std::find(off.begin(), off.end(), "coredns") == off.end()) options.cluster_dns = setup.cluster_dns;
-  else options.cluster_dns.clear();
-  options.cluster_domain = setup.options.cluster_domain;
+  options.cluster_cidr = setup.cluster_cidr;
+  options.service_cidr = setup.service_cidr;
+  options.cluster_dns = setup.cluster_dns_enabled ? setup.cluster_dns : "";
+  options.cluster_domain = setup.cluster_domain;
   options.node_name = setup.node_name;
   options.nft_command = own_command("apply-nftables");
   return options;
 }
 
-node::NodeIdentity identity_of(const ServerSetup& setup) {
-  return {setup.node_name, setup.node_ip, setup.options.node_labels, setup.options.node_taints, kVersion};
+node::NodeIdentity identity_of(const NodeSetup& setup) {
+  return {setup.node_name, setup.node_ip, setup.node_labels, setup.node_taints, kVersion};
 }
 
-node::DnsSettings dns_settings(Files& files, const ServerSetup& setup, const network::NetworkOptions& network) {
+node::DnsSettings dns_settings(Files& files, const NodeSetup& setup, const network::NetworkOptions& network) {
   node::DnsSettings dns;
   dns.cluster_dns = setup.cluster_dns;
-  dns.cluster_domain = setup.options.cluster_domain;
+  dns.cluster_domain = setup.cluster_domain;
   dns.cluster_dns_enabled = !network.cluster_dns.empty();
   auto text = read_file(files, network.resolv_conf);
   if (text) dns.host_resolv_conf = *std::move(text);  // a machine without one resolves only the cluster's names
@@ -75,7 +73,7 @@ class Kubelet final : public net::Handler {
 
 class Wired final : public NodeSide {
  public:
-  Wired(Files& files, Clock& clock, Random& random, const ServerSetup& setup, client::Api& api, Metrics& metrics,
+  Wired(Files& files, Clock& clock, Random& random, const NodeSetup& setup, client::Api& api, Metrics& metrics,
         std::unique_ptr<runtime::Runtime> runtime, std::unique_ptr<client::Informers> informers,
         std::unique_ptr<network::Network> network, node::HostFacts facts)
       : informers_(std::move(informers)),
@@ -83,9 +81,9 @@ class Wired final : public NodeSide {
         network_(std::move(network)),
         events_(api, clock, random, metrics, "kubelet", setup.node_name),
         config_(api, informers_->of<node::KnownService>()),
-        volumes_(node::make_api_volumes(setup.options.agent_dir() + "/pods", config_, api, clock)),
+        volumes_(node::make_api_volumes(setup.agent_dir + "/pods", config_, api, clock)),
         parts_{api, *runtime_, *network_, *volumes_, config_, events_, clock, random, setup.node_name, setup.node_ip,
-               "/var/log/pods", setup.options.agent_dir() + "/termination",
+               "/var/log/pods", setup.agent_dir + "/termination",
                dns_settings(files, setup, network_options(setup)), facts.cpus * 1000, facts.memory_bytes},
         agent_(parts_, informers_->of<node::LocalPod>("", "spec.nodeName=" + setup.node_name), identity_of(setup),
                std::move(facts)),
@@ -119,14 +117,32 @@ class Wired final : public NodeSide {
 
 }  // namespace
 
-Result<std::unique_ptr<NodeSide>> make_node_side(Files& files, Clock& clock, Random& random, const ServerSetup& setup,
+NodeSetup node_setup_of(const ServerSetup& setup) {
+  NodeSetup out;
+  out.data_dir = setup.options.data_dir;
+  out.agent_dir = setup.options.agent_dir();
+  out.node_name = setup.node_name;
+  out.node_ip = setup.node_ip;
+  out.node_labels = setup.options.node_labels;
+  out.node_taints = setup.options.node_taints;
+  out.cluster_cidr = setup.options.cluster_cidr;
+  out.service_cidr = setup.options.service_cidr;
+  out.cluster_domain = setup.options.cluster_domain;
+  out.cluster_dns = setup.cluster_dns;
+  const auto& off = setup.options.disable;
+  out.cluster_dns_enabled = std::find(off.begin(), off.end(), "coredns") == off.end();
+  out.pod_cidr = setup.pod_cidr;
+  return out;
+}
+
+Result<std::unique_ptr<NodeSide>> make_node_side(Files& files, Clock& clock, Random& random, const NodeSetup& setup,
                                                  client::Api& api, Metrics& metrics) {
   KL_TRY_FN(runtime, runtime::make_builtin_runtime(runtime_options(setup), clock, random));
   auto informers = std::make_unique<client::Informers>(api, clock, random);
   KL_TRY_FN(network, network::make_network(network_options(setup), *informers, clock, random, files, metrics));
   return std::unique_ptr<NodeSide>(std::make_unique<Wired>(files, clock, random, setup, api, metrics, std::move(runtime),
                                                            std::move(informers), std::move(network),
-                                                           node::read_host_facts(setup.options.data_dir)));
+                                                           node::read_host_facts(setup.data_dir)));
 }
 
 }  // namespace kinglet::cli

@@ -1,6 +1,8 @@
 // This machine's node, put together.
 #pragma once
 #include <memory>
+#include <string>
+#include <vector>
 
 #include "base/metrics.h"
 #include "base/task_fwd.h"
@@ -9,6 +11,18 @@
 #include "net/http.h"
 
 namespace kinglet::cli {
+
+// What a node needs to know of itself and its cluster, wherever its API server is.
+struct NodeSetup {
+  std::string data_dir, agent_dir;
+  std::string node_name, node_ip;
+  std::vector<std::string> node_labels, node_taints;  // k=v, k=v:Effect
+  std::string cluster_cidr, service_cidr, cluster_domain;
+  std::string cluster_dns;
+  bool cluster_dns_enabled = true;
+  std::string pod_cidr;  // of this node
+};
+NodeSetup node_setup_of(const ServerSetup& setup);
 
 class NodeSide {
  public:
@@ -19,7 +33,7 @@ class NodeSide {
 };
 
 // Errors: not_found (crun or conmon is missing), io: in words for the operator.
-Result<std::unique_ptr<NodeSide>> make_node_side(Files& files, Clock& clock, Random& random, const ServerSetup& setup,
+Result<std::unique_ptr<NodeSide>> make_node_side(Files& files, Clock& clock, Random& random, const NodeSetup& setup,
                                                  client::Api& api, Metrics& metrics);
 
 }  // namespace kinglet::cli
