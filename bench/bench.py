@@ -8,12 +8,9 @@ machine is touched. Compare figures of one run only: machines are noisy. The pee
 a host and must write the kubeconfig that is named; its image store is not filled, so `pods` is skipped for it.
 """
 import argparse
-import base64
 import json
 import os
 import re
-import socket
-import ssl
 import statistics
 import subprocess
 import sys
@@ -23,6 +20,7 @@ import time
 sys.path.insert(0, os.path.join(os.path.dirname(os.path.dirname(os.path.abspath(__file__))), "tests"))
 from harness.cluster import Cluster, eventually  # noqa: E402
 from harness.host import Host  # noqa: E402
+from harness.https import connect, credentials  # noqa: E402
 
 CLOCK_TICKS = os.sysconf("SC_CLK_TCK")
 
@@ -170,43 +168,7 @@ class Peer(Target):
         self.host.close()
 
 
-# --- a small TLS client that lives in the host's network ---
-def credentials(path):
-    with open(path) as file:
-        text = file.read()
-    pick = lambda key: base64.b64decode(re.search(rf"{key}: *\"?([A-Za-z0-9+/=]+)", text).group(1))
-    server = re.search(r"server: *\"?https://([^\s\"]+)", text).group(1)
-    host, _, port = server.rpartition(":")
-    return host, int(port), pick("certificate-authority-data"), pick("client-certificate-data"), pick("client-key-data")
-
-
-def in_network(host, action):
-    """Runs action() with this thread inside the host's network namespace."""
-    import ctypes
-    libc = ctypes.CDLL(None, use_errno=True)
-    with open(f"/proc/{host.pid1}/ns/net") as theirs, open("/proc/thread-self/ns/net") as ours:
-        if libc.setns(theirs.fileno(), 0x40000000):
-            raise OSError(ctypes.get_errno(), "setns")
-        try:
-            return action()
-        finally:
-            libc.setns(ours.fileno(), 0x40000000)
-
-
-def connect(host, kubeconfig):
-    address, port, ca, certificate, key = credentials(kubeconfig)
-    base = f"{host.dir}/client"
-    for name, data in (("crt", certificate), ("key", key)):
-        with open(f"{base}.{name}.{threading.get_ident()}", "wb") as file:
-            file.write(data)
-    context = ssl.create_default_context(cadata=ca.decode())
-    context.check_hostname = False
-    context.load_cert_chain(f"{base}.crt.{threading.get_ident()}", f"{base}.key.{threading.get_ident()}")
-    raw = in_network(host, lambda: socket.create_connection((address, port), 5))
-    raw.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
-    return context.wrap_socket(raw)
-
-
+# --- requests ---
 def https(host, kubeconfig, path):
     try:
         with connect(host, kubeconfig) as stream:

@@ -35,6 +35,26 @@ def test_exec_carries_streams_and_exit_codes(c):
     c.kubectl("delete", "pod", "shell", "--now")
 
 
+def test_exec_in_a_terminal(c):
+    run(c, "console", "sleep 3600")
+    ready(c, "console")
+    with c.terminal("exec", "-it", "console", "--", "sh") as terminal:
+        terminal.expect("# ")
+        terminal.type("tty; echo size $(stty size)\n")
+        terminal.expect("/dev/pts/0")
+        terminal.expect("size 24 80")
+        terminal.resize(40, 100)
+        terminal.type("while [ \"$(stty size)\" != '40 100' ]; do sleep 0.1; done; echo resi''zed\n")
+        terminal.expect("resized")
+        terminal.type("sleep 100\n")
+        terminal.type("\x03")
+        terminal.type("echo interr''upted\n")
+        terminal.expect("interrupted")
+        terminal.type("exit 7\n")
+        expect(terminal.wait() == 7, "the shell's exit code is kubectl's")
+    c.kubectl("delete", "pod", "console", "--now")
+
+
 def test_environment_and_volumes(c):
     c.kubectl("create", "configmap", "settings", "--from-literal=color=blue", "--from-literal=size=3")
     c.kubectl("create", "secret", "generic", "hidden", "--from-literal=word=swordfish")

@@ -1,8 +1,10 @@
 """kinglet stops, crashes and starts again; containers do not notice, and nothing acknowledged is lost."""
 import json
+import os
 import random
 import threading
 
+from harness import https
 from harness.cluster import eventually
 from pods import expect, ready, run, status
 
@@ -21,47 +23,89 @@ def test_containers_outlive_a_stop_and_are_adopted(c):
     c.start()
     same_container(c, "stays", before)
     expect(c.kubectl("exec", "stays", "--", "echo", "here") == "here\n", "exec works again")
+    c.kubectl("delete", "pod", "stays", "--now")
+
+
+class Writer(threading.Thread):
+    """Creates and updates ConfigMaps as fast as the server takes them, and remembers what was acknowledged."""
+
+    def __init__(self, c, number, shared):
+        super().__init__()
+        self.c, self.number, self.shared = c, number, shared
+        self.acknowledged = {}  # name -> the value last acknowledged
+        self.unsure = {}        # name -> a value that was sent and never answered: either outcome is right
+        self.stop = threading.Event()
+        self.problem = None
+
+    def run(self):
+        count = 0
+        while not self.stop.is_set() and not self.problem:
+            try:
+                with https.Connection(self.c.host, self.c.kubeconfig) as connection:
+                    while not self.stop.is_set() and not self.problem:
+                        count += 1
+                        self.write(connection, count)
+            except (OSError, ValueError):
+                self.stop.wait(0.01)  # the server is away
+
+    def write(self, connection, count):
+        name, value = f"w{self.number}-{count // 3}", str(count)
+        body = {"apiVersion": "v1", "kind": "ConfigMap", "metadata": {"name": name}, "data": {"n": value}}
+        path = "/api/v1/namespaces/default/configmaps"
+        exists = name in self.acknowledged
+        self.unsure[name] = value
+        code, answer = connection.request("PUT", f"{path}/{name}", body) if exists else connection.request("POST", path, body)
+        if code in (200, 201):
+            self.acknowledged[name] = self.unsure.pop(name)
+            self.shared.take(json.loads(answer)["metadata"]["resourceVersion"])
+        elif code not in (404, 409, 503):
+            self.problem = f"{name}: {code} {answer[:200]}"
+
+
+class Revisions:
+    def __init__(self):
+        self.lock, self.seen, self.twice = threading.Lock(), set(), []
+
+    def take(self, revision):
+        with self.lock:
+            if revision in self.seen:
+                self.twice.append(revision)
+            self.seen.add(revision)
 
 
 def test_kill_9_under_write_load_loses_nothing(c):
+    """KINGLET_KILL_ROUNDS: how often to kill (5)."""
+    run(c, "stays", "while :; do date; sleep 1; done")
+    ready(c, "stays")
     before = status(c, "stays")
-    acknowledged, revisions, stop = [], set(), threading.Event()
-    seed = random.randrange(1 << 30)
-    dice = random.Random(seed)
-    print(f"       seed {seed}")
-    lock = threading.Lock()
-
-    def write(worker):
-        n = 0
-        while not stop.is_set():
-            n += 1
-            name = f"w{worker}-{n}"
-            done = c.try_kubectl("create", "configmap", name, f"--from-literal=n={n}", "-o", "json")
-            if done.returncode == 0:
-                with lock:
-                    acknowledged.append(name)
-                    revision = json.loads(done.stdout)["metadata"]["resourceVersion"]
-                    expect(revision not in revisions, f"revision {revision} was used twice")
-                    revisions.add(revision)
-
-    writers = [threading.Thread(target=write, args=(i,)) for i in range(3)]
+    rounds = int(os.environ.get("KINGLET_KILL_ROUNDS", "5"))
+    seed = int(os.environ.get("KINGLET_SEED", "0")) or random.randrange(1 << 30)
+    print(f"       KINGLET_SEED={seed}, {rounds} rounds")
+    dice, shared = random.Random(seed), Revisions()
+    writers = [Writer(c, i, shared) for i in range(4)]
     for writer in writers:
         writer.start()
     try:
-        for _ in range(5):
-            target = len(acknowledged) + dice.randrange(1, 6)
-            eventually("some writes are acknowledged", lambda: len(acknowledged) >= target, 60)
+        for _ in range(rounds):
+            target = len(shared.seen) + dice.randrange(1, 200)
+            eventually("some writes are acknowledged", lambda: len(shared.seen) >= target, 60)
             c.kill9()
             c.start()
+            same_container(c, "stays", before)
     finally:
-        stop.set()
+        for writer in writers:
+            writer.stop.set()
         for writer in writers:
             writer.join()
-    there = {item["metadata"]["name"] for item in c.get("configmaps")["items"]}
-    lost = [name for name in acknowledged if name not in there]
-    expect(not lost, f"acknowledged and lost: {lost}")
-    same_container(c, "stays", before)
+    expect(not [w.problem for w in writers if w.problem], f"refused: {[w.problem for w in writers]}")
+    expect(not shared.twice, f"revisions that were used twice: {shared.twice[:10]}")
+    there = {item["metadata"]["name"]: item["data"]["n"] for item in c.get("configmaps")["items"] if "data" in item}
+    wrong = [f"{name}: {there.get(name)}, acknowledged {value}" for w in writers for name, value in w.acknowledged.items()
+             if there.get(name) not in (value, w.unsure.get(name))]
+    print(f"       {len(shared.seen)} writes acknowledged, {len(there)} objects")
+    expect(not wrong, f"acknowledged and lost: {wrong[:10]}")
     c.kubectl("delete", "pod", "stays", "--now")
+    c.kubectl("delete", "configmap", "--all", "--wait=false")
 
 
 def test_a_pod_deleted_while_kinglet_is_away_ends_when_it_is_back(c):

@@ -135,6 +135,12 @@ class Cluster:
                                 f"{self.build}/clients/kubectl", *args], stdout=subprocess.PIPE,
                                stderr=subprocess.STDOUT, text=True)
 
+    def terminal(self, *args):
+        """kubectl in a terminal of its own."""
+        from .terminal import Terminal
+        return Terminal(self.host, ["env", f"KUBECONFIG={self.kubeconfig}", f"HOME={self.host.dir}", "TERM=xterm",
+                                    f"{self.build}/clients/kubectl", *args])
+
     def kinglet(self, *args, **more):
         return self.host.run([self.binary("kinglet"), *args], check=False, **more)
 
@@ -145,7 +151,7 @@ class Cluster:
         import platform
         applets = ("sh", "ls", "cat", "sleep", "echo", "wget", "nslookup", "nc", "env", "id", "true", "false", "ps", "kill",
                    "head", "tail", "hostname", "ip", "touch", "mkdir", "rm", "stat", "mount", "df", "date", "dd", "httpd",
-                   "printf", "test", "seq", "grep", "tar", "wc", "md5sum", "trap", "readlink", "free", "chmod", "cp")
+                   "printf", "test", "seq", "grep", "tar", "wc", "md5sum", "trap", "readlink", "free", "chmod", "cp", "stty", "tty")
         files = files if files is not None else {"/bin/busybox": "/bin/busybox"}
         links = links if links is not None else {f"/bin/{name}": "busybox" for name in applets}
         tar = f"{self.host.dir}/{re.sub(r'[^a-z0-9]', '-', name)}.tar"
