@@ -139,12 +139,14 @@ class Structs:
                      f"{{&tables::{symbol(name)}, kMembers_{cpp}, sizeof({cpp}), {pointer}}};\n")
         return "".join(lines)
 
-    def source(self, package, names):
+    def source(self, names):
+        packages = {name.rsplit(".", 1)[0] for name in names}
+        includes = "".join(f'#include "api/{header}.h"\n' for package, header in PACKAGES.items() if package in packages)
         infos = "".join(f"template <>\nconst StructInfo& struct_info<api::{self.names[n]}>() "
                         f"{{\n  return api::kInfo_{self.names[n]};\n}}\n" for n in names)
         body = "\n".join(self.info_text(name) for name in names)
         return ("// Generated from api/*.schema by api/generate.py.\n"
-                f'#include <cstddef>\n\n#include "api/{PACKAGES[package]}.h"\n#include "schema_tables.h"\n\n'
+                f'#include <cstddef>\n\n{includes}#include "schema_tables.h"\n\n'
                 '#pragma GCC diagnostic ignored "-Winvalid-offsetof"\n\n'
                 "namespace kinglet::api {\nnamespace tables = schema::tables;\n\n"
                 f"{body}\n}}  // namespace kinglet::api\n\nnamespace kinglet::schema {{\n{infos}"
@@ -158,9 +160,10 @@ def member_name(name):
 def emit(catalogue):
     """Yields (file name, contents)."""
     structs = Structs(catalogue)
+    everything = []
     for package, header in PACKAGES.items():
         names = [n for n in structs.order if n.rsplit(".", 1)[0] == package]
+        everything += names
         yield f"api/{header}.h", structs.header(package, names)
-        for part, start in enumerate(range(0, len(names), STRUCTS_PER_FILE)):
-            chunk = names[start:start + STRUCTS_PER_FILE]
-            yield f"structs_{header}_{part}.cc", structs.source(package, chunk)
+    for part, start in enumerate(range(0, len(everything), STRUCTS_PER_FILE)):
+        yield f"structs_{part}.cc", structs.source(everything[start:start + STRUCTS_PER_FILE])

@@ -67,7 +67,7 @@ def types_file(types):
     for t in types:
         fields = "{}"
         if t.fields:
-            fields = f"kFields_{t.name}"
+            fields = f"kFields_{symbol(t.full_name)}"
             body.append(f"constexpr Field {fields}[] = {{\n")
             body.extend(field_line(f, lists) for f in t.fields)
             body.append("};\n")
@@ -145,9 +145,6 @@ def emit(catalogue):
     """Yields (file name, contents)."""
     yield "schema_tables.h", header_file(catalogue)
     yield "catalogue.cc", catalogue_file(catalogue)
-    packages = {}
-    for t in catalogue.types.values():
-        packages.setdefault(t.package, []).append(t)
-    for package, types in packages.items():
-        for part, start in enumerate(range(0, len(types), TYPES_PER_FILE)):
-            yield f"types_{symbol(package)}_{part}.cc", types_file(types[start:start + TYPES_PER_FILE])
+    types = list(catalogue.types.values())
+    for part, start in enumerate(range(0, len(types), TYPES_PER_FILE)):
+        yield f"types_{part}.cc", types_file(types[start:start + TYPES_PER_FILE])
