@@ -54,6 +54,7 @@ std::string short_age(int64_t seconds);  // "95s", "5m3s", "3d5h"
 // --- OpenAPI --------------------------------------------------------------------------------------------------
 // Built on demand, not kept: the caller caches compressed if it likes.
 std::string openapi_v2();
+std::string openapi_v2_protobuf();  // the same as gnostic's openapi.v2.Document
 std::string openapi_v3(std::string_view group, std::string_view version);
 
 }  // namespace kinglet::schema

@@ -218,25 +218,39 @@ void OpenApiWriter::definition(const Type& type) {
   out_ += '}';
 }
 
-void OpenApiWriter::definitions() {
-  for (const std::string_view name : {"meta.v1.DeleteOptions", "meta.v1.Status"})
-    want(find_type(name));
-  bool first = true;
-  while (!queue_.empty()) {
-    const Type* type = queue_.back();
-    queue_.pop_back();
-    if (!first) out_ += ',';
-    first = false;
-    definition(*type);
-  }
-  for (const auto& scalar : kScalars)
+bool OpenApiWriter::next_definition(bool& first) {
+  if (queue_.empty()) return false;
+  const Type* type = queue_.back();
+  queue_.pop_back();
+  if (!first) out_ += ',';
+  first = false;
+  definition(*type);
+  return true;
+}
+
+void OpenApiWriter::fixed_definitions(bool& first) {
+  for (const auto& scalar : kScalars) {
     out_ +=
-        fmt::format("{}\"{}\":{{{}}}", first ? "" : ",", scalar.name, v3() ? scalar.v3 : scalar.v2),
-        first = false;
+        fmt::format("{}\"{}\":{{{}}}", first ? "" : ",", scalar.name, v3() ? scalar.v3 : scalar.v2);
+    first = false;
+  }
   out_ += fmt::format(
       ",\"{}Patch\":{{\"description\":\"A patch, in the form that its media type "
       "says.\",\"type\":\"object\"}}",
       kMeta);
+}
+
+void OpenApiWriter::want_common() {
+  for (const std::string_view name : {"meta.v1.DeleteOptions", "meta.v1.Status"})
+    want(find_type(name));
+}
+
+void OpenApiWriter::definitions() {
+  want_common();
+  bool first = true;
+  while (next_definition(first)) {
+  }
+  fixed_definitions(first);
 }
 
 }  // namespace kinglet::schema

@@ -3,6 +3,7 @@
 #include <set>
 
 #include "schema/codec.h"
+#include "schema/internal/protobuf_wire.h"
 
 namespace kinglet::schema {
 namespace {
@@ -73,6 +74,48 @@ TEST(OpenApi, v2_has_merge_keys_and_kinds) {
   EXPECT_EQ(json::text_at(*containers, {"x-kubernetes-list-type"}), "map");
   EXPECT_EQ(json::text_at(*containers, {"items", "$ref"}),
             "#/definitions/io.k8s.api.core.v1.Container");
+}
+
+// The bytes of every field `number` of a message.
+std::vector<std::string_view> fields(std::string_view message, uint32_t number) {
+  std::vector<std::string_view> out;
+  wire::Reader reader(message);
+  while (!reader.at_end()) {
+    const auto item = reader.next();
+    EXPECT_TRUE(item) << "the message is malformed";
+    if (!item) break;
+    if (item->number == number) out.push_back(item->bytes);
+  }
+  return out;
+}
+std::string_view named(const std::vector<std::string_view>& rows, std::string_view name) {
+  for (const auto row : rows)
+    if (fields(row, 1).at(0) == name) return fields(row, 2).at(0);
+  ADD_FAILURE() << "no " << name;
+  return {};
+}
+
+TEST(OpenApi, v2_as_protobuf_says_what_the_json_says) {
+  const std::string document = openapi_v2_protobuf();
+  const auto json = json::parse(openapi_v2());
+  EXPECT_EQ(fields(document, 1).at(0), "2.0");
+  const auto paths = fields(fields(document, 8).at(0), 2);
+  const auto definitions = fields(fields(document, 9).at(0), 1);
+  EXPECT_EQ(paths.size(), json::find(*json, {"paths"})->get_object().size());
+  EXPECT_EQ(definitions.size(), json::find(*json, {"definitions"})->get_object().size());
+
+  const auto pod_spec = named(definitions, "io.k8s.api.core.v1.PodSpec");
+  EXPECT_EQ(fields(fields(pod_spec, 22).at(0), 1).at(0), "object");
+  const auto containers = named(fields(fields(pod_spec, 25).at(0), 1), "containers");
+  EXPECT_EQ(fields(fields(fields(containers, 23).at(0), 1).at(0), 1).at(0),
+            "#/definitions/io.k8s.api.core.v1.Container");
+  const auto key = named(fields(containers, 31), "x-kubernetes-patch-merge-key");
+  EXPECT_EQ(fields(key, 2).at(0), "\"name\"\n");
+
+  const auto pods = named(paths, "/api/v1/namespaces/{namespace}/pods");
+  const auto post = fields(pods, 4).at(0);
+  EXPECT_EQ(fields(post, 5).at(0), "createCoreV1NamespacedPod");
+  EXPECT_FALSE(fields(post, 8).empty()) << "parameters";
 }
 
 TEST(OpenApi, operation_ids_are_unique) {

@@ -84,6 +84,8 @@ struct Column {
   int priority;
 };
 
+struct CustomKind;  // custom_kind.h
+
 struct Resource {
   std::string_view group, version, kind, list_kind, plural, singular;
   std::span<const std::string_view> short_names, categories, verbs;
@@ -97,6 +99,7 @@ struct Resource {
   std::string_view group_version() const { return group_version_; }  // "apps/v1", "v1"
   std::string_view group_version_;
   std::string_view qualified_;  // "deployments.apps", "pods": the name in error messages
+  const CustomKind* custom = nullptr;  // of a custom resource: what its definition says beyond this
   bool has_verb(std::string_view verb) const;
   const Subresource* subresource(std::string_view name) const;
 };

@@ -13,6 +13,8 @@ namespace {
 
 // Raised when the documents change though the tables do not.
 constexpr int kDocumentLayout = 1;
+// The spelling that mime libraries can parse ("@" is none of their characters).
+constexpr const char* kProtobufType = "application/com.github.proto-openapi.spec.v2.v1.0+protobuf";
 
 std::string upper(std::string text) {
   for (auto& c : text)
@@ -77,8 +79,14 @@ json::Value index_document() {
   return json::Object{{"paths", std::move(paths)}};
 }
 
-// Whether JSON is among what the client takes. Old clients ask for protobuf with JSON after it; one
-// that takes nothing but protobuf gets a 406, as from a server that was told so.
+// The protobuf form of version 2, in both spellings: kubectl's validation takes nothing else.
+bool takes_protobuf_v2(std::string_view accept) {
+  return accept.find("application/com.github.proto-openapi.spec.v2@v1.0+protobuf") != accept.npos ||
+         accept.find("application/com.github.proto-openapi.spec.v2.v1.0+protobuf") != accept.npos;
+}
+
+// Whether JSON is among what the client takes. Version 3 has no other form here: clients ask for
+// JSON first.
 bool takes_json(std::string_view accept) {
   return accept.empty() || accept.find("application/json") != accept.npos ||
          accept.find("*/*") != accept.npos || accept.find("application/*") != accept.npos;
@@ -104,17 +112,19 @@ class OpenApi final : public Extension {
     if (path == "/openapi/v3" || path == "/openapi/v3/") {
       std::string text = json::print(index_document());
       net::Headers headers;
+      headers.add("Content-Type", "application/json");
       co_await send(exchange, document_hash("index"), std::move(text), std::move(headers));
       co_return;
     }
-    if (!takes_json(request.headers.get("accept"))) {
+    const bool protobuf = path == "/openapi/v2" && takes_protobuf_v2(request.headers.get("accept"));
+    if (!protobuf && !takes_json(request.headers.get("accept"))) {
       const Error error(Code::not_acceptable,
                         "only the following media types are accepted: application/json");
       co_await respond_error(exchange, error);
       co_return;
     }
     if (path == "/openapi/v2") {
-      co_await serve_v2(exchange);
+      co_await serve_v2(exchange, protobuf ? Form::protobuf : Form::json);
     } else {
       co_await serve_v3(exchange, path.substr(std::string_view("/openapi/v3/").size()));
     }
@@ -134,7 +144,6 @@ class OpenApi final : public Extension {
 
   static Task<void> send(net::Exchange& exchange, std::string hash, std::string text,
                          net::Headers headers) {
-    headers.add("Content-Type", "application/json");
     headers.add("ETag", "\"" + hash + "\"");
     headers.add("Vary", "Accept");
     const bool gzip = error_output(exchange.request()).gzip;
@@ -145,15 +154,17 @@ class OpenApi final : public Extension {
     (void)sent;  // a peer that has gone needs no answer
   }
 
-  static Task<void> serve_v2(net::Exchange& exchange) {
-    const std::string hash = document_hash("v2");
+  enum class Form : uint8_t { json, protobuf };
+  static Task<void> serve_v2(net::Exchange& exchange, Form form) {
+    const std::string hash = document_hash(form == Form::json ? "v2" : "v2 protobuf");
     net::Headers headers;
     headers.add("Cache-Control", "no-cache, private");
     if (known(exchange.request(), hash)) {
       co_await not_modified(exchange, hash, std::move(headers));
       co_return;
     }
-    std::string text = schema::openapi_v2();
+    headers.add("Content-Type", form == Form::json ? "application/json" : kProtobufType);
+    std::string text = form == Form::json ? schema::openapi_v2() : schema::openapi_v2_protobuf();
     co_await send(exchange, hash, std::move(text), std::move(headers));
   }
 
@@ -180,6 +191,7 @@ class OpenApi final : public Extension {
       co_await not_modified(exchange, hash, std::move(headers));
       co_return;
     }
+    headers.add("Content-Type", "application/json");
     std::string text = schema::openapi_v3(document->group, document->version);
     co_await send(exchange, hash, std::move(text), std::move(headers));
   }

@@ -4,6 +4,7 @@
 #include <set>
 #include <string>
 #include <string_view>
+#include <utility>
 #include <vector>
 
 #include "schema/types.h"
@@ -23,7 +24,13 @@ class OpenApiWriter {
   void paths_of(const Resource& resource, bool& first);
   // The definitions of everything that paths_of referred to, and of what they refer to.
   void definitions();
-  std::string take() { return std::move(out_); }
+  // The same piece by piece: what every document has is wanted, then one definition at a time until
+  // none is left, then those that no table has.
+  void want_common();
+  bool next_definition(bool& first);
+  void fixed_definitions(bool& first);
+  // What has been written since the last take.
+  std::string take() { return std::exchange(out_, {}); }
   void text(std::string_view raw) { out_ += raw; }
 
  private:
