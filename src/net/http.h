@@ -38,6 +38,7 @@ struct Peer {
   bool certificate_verified = false;  // a client certificate signed by the configured CA
   std::string common_name;
   std::vector<std::string> organizations;
+  std::string public_key_sha256;  // of the certificate's key, lower-case hex
 };
 
 struct Request {

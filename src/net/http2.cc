@@ -104,10 +104,12 @@ struct Http2Callbacks {
 
   static int data_chunk(nghttp2_session* session, uint8_t, int32_t id, const uint8_t* bytes,
                         size_t size, void* data) {
-    auto* stream = self(data).find(id);
-    if (stream && !stream->handler_done_)
+    auto& c = self(data);
+    auto* stream = c.find(id);
+    if (stream && !stream->handler_done_) {
       stream->on_body(text(bytes, size));
-    else
+      if (c.separate_windows_) nghttp2_session_consume_connection(session, size);
+    } else
       nghttp2_session_consume(session, id, size);
     return 0;
   }
@@ -129,7 +131,8 @@ struct Http2Callbacks {
     const auto stream = found->second;
     c.streams_.erase(found);
     // What the handler did not read must not count against the connection for ever.
-    nghttp2_session_consume_connection(session, stream->body_.size() - stream->body_at_);
+    if (!c.separate_windows_)
+      nghttp2_session_consume_connection(session, stream->body_.size() - stream->body_at_);
     stream->on_closed(error);
     c.watch_idle();
     return 0;
@@ -177,6 +180,7 @@ Http2Connection::Http2Connection(ServerContext& server, Transport& transport, Pe
       write_timer_(
           server.deadlines,
           [this] { transport_.abort(Error(Code::unavailable, "the peer takes no data")); }),
+      separate_windows_(peer_.certificate_verified),
       tokens_(kTokensMax),
       refilled_(server.clock.now()) {
   const int made = nghttp2_session_server_new2(&session_, Http2Callbacks::table(), this,
@@ -224,7 +228,10 @@ bool Http2Connection::spend(int tokens) {
 }
 
 void Http2Connection::consumed(int32_t stream, size_t bytes) {
-  nghttp2_session_consume(session_, stream, bytes);
+  if (separate_windows_)
+    nghttp2_session_consume_stream(session_, stream, bytes);
+  else
+    nghttp2_session_consume(session_, stream, bytes);
   pump();
 }
 

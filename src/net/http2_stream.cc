@@ -115,7 +115,13 @@ void Http2Stream::take_out(Transport& transport, size_t bytes) {
   if (out_bytes_ == 0)
     sent_.notify_all();
   else
-    write_timer_.set(c_.server().limits.write_timeout);  // slow is allowed, stuck is not
+    watch_writing();  // slow is allowed, stuck is not
+}
+
+// Behind an upgraded stream may be a program that does not read for minutes, which is its business; a peer that takes
+// nothing on any stream is noticed by the connection.
+void Http2Stream::watch_writing() {
+  if (!patient_) write_timer_.set(c_.server().limits.write_timeout);
 }
 
 // RFC 9113, 8.1: the whole answer is out and the client still sends: it may stop.
@@ -130,10 +136,9 @@ void Http2Stream::reset(uint32_t error_code) {
 Result<void> Http2Stream::validate() {
   if (too_large_) return Error(Code::too_large, "request headers too large");
   if (!protocol_.empty()) {
-    if (protocol_ != "websocket") return Error(Code::bad_request, "unknown :protocol");
     // The same request as on HTTP/1.1, so that handlers need not know.
     request_.method = "GET";
-    request_.headers.set("upgrade", "websocket");
+    request_.headers.set("upgrade", protocol_);
     request_.headers.set("connection", "Upgrade");
   }
   return split_target(request_);
@@ -176,6 +181,10 @@ Task<Result<size_t>> Http2Stream::read_some(std::span<char> out) {
   std::memcpy(out.data(), body_.data() + body_at_, taken);
   body_at_ += taken;
   if (!closed_) c_.consumed(id_, taken);
+  if (patient_ && !body_ready()) {
+    std::string().swap(body_);  // silent for long: it owns no buffer
+    body_at_ = 0;
+  }
   co_return taken;
 }
 
@@ -240,7 +249,7 @@ Task<Result<void>> Http2Stream::wait_until_sent() {
   }
   c_.pump();
   while (out_bytes_ > 0 && !closed_ && !c_.lost()) {
-    write_timer_.set(c_.server().limits.write_timeout);
+    watch_writing();
     co_await sent_.wait();
   }
   write_timer_.clear();
@@ -288,7 +297,7 @@ Task<Result<void>> Http2Stream::finish() {
 
 Task<Result<std::unique_ptr<WebSocket>>> Http2Stream::accept_websocket(std::string subprotocol) {
   if (state_ != State::open) co_return kAnswered;
-  if (protocol_.empty()) co_return Error(Code::bad_request, "not a WebSocket request");
+  if (protocol_ != "websocket") co_return Error(Code::bad_request, "not a WebSocket request");
   KL_CHECK(check_websocket_request(request_));
   Headers headers;
   if (!subprotocol.empty()) headers.add("sec-websocket-protocol", subprotocol);
@@ -297,8 +306,14 @@ Task<Result<std::unique_ptr<WebSocket>>> Http2Stream::accept_websocket(std::stri
   co_return make_websocket(std::move(stream), std::move(subprotocol));
 }
 
-Task<Result<std::unique_ptr<Stream>>> Http2Stream::upgrade(Headers) {
-  co_return Error(Code::bad_request, "HTTP/2 has no upgrades");
+// RFC 8441: an extended CONNECT is HTTP/2's upgrade, and 200 its "101".
+Task<Result<std::unique_ptr<Stream>>> Http2Stream::upgrade(Headers headers) {
+  if (state_ != State::open) co_return kAnswered;
+  if (protocol_.empty() || protocol_ == "websocket")
+    co_return Error(Code::bad_request, "not a request for an upgrade");
+  KL_CHECK(co_await start(200, std::move(headers)));
+  patient_ = true;
+  co_return make_pipe_stream(*this);
 }
 
 Task<Result<size_t>> Http2Stream::pipe_read(std::span<char> out) {

@@ -9,6 +9,8 @@
 #include <sys/auxv.h>
 #endif
 
+#include "net/crypto.h"
+
 namespace kinglet::net {
 namespace {
 constexpr int kCaCertificatesMax = 100;
@@ -175,6 +177,8 @@ Peer peer_of(SSL* ssl, std::string address) {
   peer.certificate_verified = true;
   peer.common_name = std::move(names.common_name);
   peer.organizations = std::move(names.organizations);
+  if (const auto key = public_key_der(X509_get0_pubkey(cert.get())))
+    peer.public_key_sha256 = to_hex(sha256(*key));
   return peer;
 }
 

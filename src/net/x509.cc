@@ -205,6 +205,22 @@ Result<std::string> sign_csr(const KeyPair& ca, const std::string& csr_pem,
   return sign_leaf(ca, X509_REQ_get0_pubkey(csr.get()), request);
 }
 
+Result<std::string> make_csr(const std::string& key_pem, const std::string& common_name,
+                             const std::vector<std::string>& organizations) {
+  KL_TRY_FN(key, read_key(key_pem));
+  X509ReqPtr csr(X509_REQ_new());
+  X509_NAME* subject = X509_REQ_get_subject_name(csr.get());
+  for (const auto& organization : organizations)
+    KL_CHECK_FN(add_name(subject, "O", organization));
+  KL_CHECK_FN(add_name(subject, "CN", common_name));
+  const bool good = X509_REQ_set_pubkey(csr.get(), key.get()) == 1 &&
+                    X509_REQ_sign(csr.get(), key.get(), EVP_sha256()) > 0;
+  BioPtr out(BIO_new(BIO_s_mem()));
+  if (!good || PEM_write_bio_X509_REQ(out.get(), csr.get()) != 1)
+    return openssl_error(Code::invalid, "certificate request");
+  return drain(out.get());
+}
+
 Result<CertificateInfo> read_certificate(const std::string& pem) {
   KL_TRY_FN(cert, read_x509(pem));
   CertificateInfo info;
@@ -222,6 +238,8 @@ Result<CertificateInfo> read_certificate(const std::string& pem) {
   if (X509_digest(cert.get(), EVP_sha256(), hash, &size) != 1)
     return openssl_error(Code::invalid, "certificate");
   info.sha256 = to_hex({reinterpret_cast<char*>(hash), size});
+  if (const auto key = public_key_der(X509_get0_pubkey(cert.get())))
+    info.public_key_sha256 = to_hex(net::sha256(*key));
   openssl_reason();  // a strange extension leaves errors behind; they are not the next caller's
   return info;
 }
@@ -237,6 +255,8 @@ Result<CertificateInfo> read_csr(const std::string& pem) {
       X509V3_get_d2i(extensions, NID_subject_alt_name, nullptr, nullptr)));
   sk_X509_EXTENSION_pop_free(extensions, X509_EXTENSION_free);
   read_alternative_names(alternative.get(), info);
+  if (const auto key = public_key_der(X509_REQ_get0_pubkey(csr.get())))
+    info.public_key_sha256 = to_hex(net::sha256(*key));
   openssl_reason();
   return info;
 }

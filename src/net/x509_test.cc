@@ -24,7 +24,7 @@ CertificateRequest request() {
   return r;
 }
 
-std::string make_csr(const std::string& key_pem, const char* common_name, bool spoil = false) {
+std::string raw_csr(const std::string& key_pem, const char* common_name, bool spoil = false) {
   auto key = read_key(key_pem);
   X509ReqPtr csr(X509_REQ_new());
   X509_REQ_set_pubkey(csr.get(), key->get());
@@ -118,7 +118,7 @@ TEST(X509, a_long_user_name_is_no_problem) {
 
 TEST(X509, a_request_is_signed_with_our_names_not_its_own) {
   const auto ca = make_ca("ca", day(0), day(3650));
-  const std::string csr = make_csr(*make_key(), "system:admin");
+  const std::string csr = raw_csr(*make_key(), "system:admin");
   const auto wish = read_csr(csr);
   ASSERT_TRUE(wish) << wish.error().message();
   EXPECT_EQ(wish->common_name, "system:admin");
@@ -129,9 +129,26 @@ TEST(X509, a_request_is_signed_with_our_names_not_its_own) {
   EXPECT_EQ(read_certificate(*pem)->common_name, "system:node:pi");
 }
 
+TEST(X509, a_key_is_known_again_in_its_requests_and_certificates) {
+  const auto ca = make_ca("ca", day(0), day(3650));
+  const std::string key = *make_key();
+  const std::string name = "system:node:" + std::string(200, 'n');
+  const auto csr = make_csr(key, name, {"system:nodes"});
+  ASSERT_TRUE(csr) << csr.error().message();
+  const auto wish = read_csr(*csr);
+  ASSERT_TRUE(wish) << wish.error().message();
+  EXPECT_EQ(wish->common_name, name);
+  EXPECT_EQ(wish->organizations, (std::vector<std::string>{"system:nodes"}));
+  EXPECT_TRUE(wish->dns_names.empty());
+  const auto certificate = read_certificate(*sign_csr(*ca, *csr, request()));
+  EXPECT_EQ(wish->public_key_sha256.size(), 64u);
+  EXPECT_EQ(certificate->public_key_sha256, wish->public_key_sha256);
+  EXPECT_NE(read_csr(*make_csr(*make_key(), name, {}))->public_key_sha256, wish->public_key_sha256);
+}
+
 TEST(X509, a_request_signed_by_another_key_is_refused) {
   const auto ca = make_ca("ca", day(0), day(3650));
-  const std::string csr = make_csr(*make_key(), "a", true);
+  const std::string csr = raw_csr(*make_key(), "a", true);
   EXPECT_TRUE(read_csr(csr).is(Code::bad_request));
   EXPECT_TRUE(sign_csr(*ca, csr, request()).is(Code::bad_request));
 }

@@ -63,6 +63,9 @@ class Http2Connection {
   bool blocked_ = false;      // the kernel takes nothing more
   bool out_of_room_ = false;  // nghttp2 stopped because the transport's buffer was full
   bool pumping_ = false, receiving_ = false, lost_ = false;
+  // A peer that has proven who it is may keep several bodies waiting: what arrives for one stream leaves the others'
+  // room alone, and memory is bounded by their windows. Nobody in particular gets one window for all.
+  const bool separate_windows_;
   size_t handlers_ = 0;
   // Frames that cost us work and the peer nothing: a bucket that refills with time.
   int tokens_;
@@ -108,6 +111,7 @@ class Http2Stream final : public Exchange, public BodyPipe {
   Result<void> validate();
   void submit(int status, const Headers& headers, std::optional<size_t> length, bool with_body);
   void enqueue(std::span<const Bytes> pieces);
+  void watch_writing();
   Task<Result<void>> wait_until_sent();
   Task<Result<void>> wait_for_body();
   void reset(uint32_t error_code);
@@ -134,6 +138,7 @@ class Http2Stream final : public Exchange, public BodyPipe {
 
   State state_ = State::open;
   bool body_suppressed_ = false;
+  bool patient_ = false;  // upgraded
   bool closed_ = false, response_sent_ = false, handler_done_ = false;
   TaskGroup group_;  // the handler, so that a reset can cancel it
   Deadlines::Timer read_timer_, write_timer_;
