@@ -107,6 +107,11 @@ CsrPlan plan_csr(const json::Value& object, const MayAutoApprove& may_auto_appro
   const auto csr = pem ? net::read_csr(*pem) : Result<net::CertificateInfo>(pem.error());
   const auto usages = strings(json::find(object, {"spec", "usages"}));
   const std::string user(json::text_at(object, {"spec", "username"}));
+  if (signer == kKubeletClient && csr && names_a_node(*csr)) {
+    plan.node = csr->common_name.substr(kNodePrefix.size());
+    plan.public_key_sha256 = csr->public_key_sha256;
+    plan.first = user != csr->common_name;
+  }
   const std::string wrong = csr ? misfit(signer, *csr, usages, user) : csr.error().message();
 
   if (!has_condition(object, "Approved")) {
@@ -147,6 +152,7 @@ CsrPlan plan_csr(const json::Value& object, const MayAutoApprove& may_auto_appro
 CsrSigner::CsrSigner(client::Api& api, Clock& clock, Random& random, net::KeyPair client_ca,
                      net::KeyPair server_ca, MayAutoApprove may_auto_approve)
     : api_(api),
+      names_(api),
       clock_(clock),
       random_(random),
       client_ca_(std::move(client_ca)),
@@ -198,8 +204,10 @@ Task<Result<void>> CsrSigner::follow() {
 Task<Result<void>> CsrSigner::handle(json::Value object) {
   auto plan = plan_csr(object, may_auto_approve_);
   switch (plan.what) {
-    case CsrPlan::Do::approve:
-      co_return co_await approve(std::move(object), std::move(plan.reason));
+    case CsrPlan::Do::approve: {
+      auto approving = approve(std::move(object), std::move(plan));
+      co_return co_await std::move(approving);
+    }
     case CsrPlan::Do::sign: {
       auto signing = sign(std::move(object), std::move(plan));
       co_return co_await std::move(signing);
@@ -223,8 +231,23 @@ Task<Result<void>> CsrSigner::write(json::Value object, const char* subresource)
   co_return Result<void>();
 }
 
-Task<Result<void>> CsrSigner::approve(json::Value object, std::string reason) {
-  add_condition(object, condition("Approved", "AutoApproved", reason, rfc3339(clock_.wall())));
+// The join token opens the door to every machine that has it, but not to another one's place.
+Task<Result<void>> CsrSigner::approve(json::Value object, CsrPlan plan) {
+  if (plan.first) {
+    const auto free = co_await names_.may_take(plan.node, plan.public_key_sha256);
+    if (free.is(Code::already_exists)) {
+      Log("csr").warn("a machine asks for a name that is taken", kv("node", plan.node));
+      std::string reason = "NodeNameTaken", message = free.error().message();
+      co_return co_await deny(std::move(object), std::move(reason), std::move(message));
+    }
+    if (!free) co_return free.error();
+  }
+  add_condition(object, condition("Approved", "AutoApproved", plan.reason, rfc3339(clock_.wall())));
+  co_return co_await write(std::move(object), "approval");
+}
+
+Task<Result<void>> CsrSigner::deny(json::Value object, std::string reason, std::string message) {
+  add_condition(object, condition("Denied", reason.c_str(), message, rfc3339(clock_.wall())));
   co_return co_await write(std::move(object), "approval");
 }
 
@@ -236,6 +259,8 @@ Task<Result<void>> CsrSigner::sign(json::Value object, CsrPlan plan) {
   plan.request.not_after.since_epoch += std::chrono::seconds(wanted);
   const auto pem = net::from_base64(json::text_at(object, {"spec", "request"}));
   if (!pem) co_return pem.error();
+  // Before the certificate is out: afterwards somebody may already use it.
+  if (!plan.node.empty()) KL_CHECK(co_await names_.bind(plan.node, plan.public_key_sha256));
   const auto certificate = net::sign_csr(ca, *pem, plan.request);
   if (!certificate) co_return co_await fail(std::move(object), certificate.error().message());
   json::child(object.get_object(), "status")["certificate"] = net::base64(*certificate);

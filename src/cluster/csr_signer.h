@@ -11,6 +11,7 @@
 #include "base/result.h"
 #include "base/task_fwd.h"
 #include "client/api.h"
+#include "cluster/node_names.h"
 #include "json/json.h"
 #include "net/x509.h"
 
@@ -33,6 +34,9 @@ struct CsrPlan {
   net::CertificateRequest
       request;           // of sign: names and usages; the times are filled when it is signed
   bool serving = false;  // of sign: with the server CA
+  // Of a node's client certificate: whose, and whether the node asks for its first one.
+  std::string node, public_key_sha256;
+  bool first = false;
   std::optional<int64_t> seconds;  // of sign: asked-for validity
 };
 // What to do with a CertificateSigningRequest now.
@@ -50,12 +54,14 @@ class CsrSigner {
 
  private:
   Task<Result<void>> follow();
-  Task<Result<void>> approve(json::Value object, std::string reason);
+  Task<Result<void>> approve(json::Value object, CsrPlan plan);
+  Task<Result<void>> deny(json::Value object, std::string reason, std::string message);
   Task<Result<void>> sign(json::Value object, CsrPlan plan);
   Task<Result<void>> fail(json::Value object, std::string reason);
   Task<Result<void>> write(json::Value object, const char* subresource);
 
   client::Api& api_;
+  NodeNames names_;
   Clock& clock_;
   Random& random_;
   net::KeyPair client_ca_, server_ca_;

@@ -25,6 +25,17 @@ std::string_view trim(std::string_view text) {
   return text.substr(first, text.find_last_not_of(kBlanks) - first + 1);
 }
 
+// "abcdef.0123456789abcdef": a bootstrap token, which has no user.
+bool bootstrap_form(std::string_view text) {
+  constexpr size_t kId = 6, kSecret = 16;
+  const auto plain = [](std::string_view part) {
+    return std::all_of(part.begin(), part.end(),
+                       [](char c) { return (c >= '0' && c <= '9') || (c >= 'a' && c <= 'z'); });
+  };
+  return text.size() == kId + 1 + kSecret && text[kId] == '.' && plain(text.substr(0, kId)) &&
+         plain(text.substr(kId + 1));
+}
+
 Result<JoinToken> stored(Files& files, const std::string& path) {
   KL_TRY_FN(text, read_file(files, path, kJoinTokenBytesMax));
   return parse_join_token(text);
@@ -76,6 +87,7 @@ Result<JoinToken> parse_join_token(std::string_view text) {
         "the token's CA fingerprint is damaged: expected K10<64 hex digits>::<user>:<secret>");
   const auto credentials = rest.substr(hash_end + 2);
   const auto colon = credentials.find(':');
+  if (bootstrap_form(credentials)) return JoinToken{std::string(hash), "", std::string(credentials)};
   if (colon == credentials.npos || colon == 0 || colon + 1 == credentials.size())
     return Error(Code::bad_request,
                  "the token is cut short: expected K10<64 hex digits>::<user>:<secret>");
@@ -85,6 +97,7 @@ Result<JoinToken> parse_join_token(std::string_view text) {
 
 std::string format_join_token(const JoinToken& token) {
   if (token.ca_hash.empty()) return token.secret;
+  if (token.user.empty()) return fmt::format("{}{}::{}", kPrefix, token.ca_hash, token.secret);
   return fmt::format("{}{}::{}:{}", kPrefix, token.ca_hash, token.user, token.secret);
 }
 

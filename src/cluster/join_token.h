@@ -13,7 +13,7 @@ namespace kinglet::cluster {
 
 struct JoinToken {
   std::string ca_hash;  // lower-case hex; empty: a bare secret, the CA cannot be checked
-  std::string user;     // "server" or "node"; empty for a bare secret
+  std::string user;     // "server" or "node"; empty for a bare secret or a bootstrap token
   std::string secret;
 };
 constexpr size_t kJoinTokenBytesMax = 4096;

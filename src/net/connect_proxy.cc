@@ -28,7 +28,8 @@ Result<std::string> percent_decoded(std::string_view text) {
     }
     const int high = i + 2 < text.size() ? hex_digit(text[i + 1]) : -1;
     const int low = i + 2 < text.size() ? hex_digit(text[i + 2]) : -1;
-    if (high < 0 || low < 0) return Error(Code::bad_request, "proxy: bad percent-encoding in the user or password");
+    if (high < 0 || low < 0)
+      return Error(Code::bad_request, "proxy: bad percent-encoding in the user or password");
     out += static_cast<char>(high * 16 + low);
     i += 2;
   }
@@ -75,14 +76,17 @@ Result<void> check_connect_answer(int status) {
   if (status / 100 == 2) return {};
   if (status == 407)
     return Error(Code::unauthorized,
-                 "the proxy wants a user and password, or refuses these (407): give http://user:password@host:port");
+                 "the proxy wants a user and password, or refuses these (407): give "
+                 "http://user:password@host:port");
   return Error(Code::unavailable, "the proxy answers {} to CONNECT", status);
 }
 
-Task<Result<void>> connect_through(asio::ip::tcp::socket& socket, ProxyAddress proxy, std::string host, uint16_t port) {
+Task<Result<void>> connect_through(asio::ip::tcp::socket& socket, ProxyAddress proxy,
+                                   std::string host, uint16_t port) {
   const std::string head = connect_request(proxy, host, port);
   boost::system::error_code failed;
-  co_await asio::async_write(socket, asio::buffer(head), asio::redirect_error(asio::use_awaitable, failed));
+  co_await asio::async_write(socket, asio::buffer(head),
+                             asio::redirect_error(asio::use_awaitable, failed));
   co_await unwind_if_cancelled();
   if (failed) co_return Error(Code::unavailable, "proxy: {}", failed.message());
   Http1Parser parser(Http1Parser::Kind::response, kAnswerBytesMax);
@@ -90,12 +94,14 @@ Task<Result<void>> connect_through(asio::ip::tcp::socket& socket, ProxyAddress p
   // One byte at a time: what follows the head belongs to TLS. It is short, and once per connection.
   while (!parser.message_done()) {
     char byte = 0;
-    const size_t got = co_await socket.async_read_some(asio::buffer(&byte, 1),
-                                                       asio::redirect_error(asio::use_awaitable, failed));
+    const size_t got = co_await socket.async_read_some(
+        asio::buffer(&byte, 1), asio::redirect_error(asio::use_awaitable, failed));
     co_await unwind_if_cancelled();
-    if (failed || got == 0) co_return Error(Code::unavailable, "the proxy has closed the connection");
+    if (failed || got == 0)
+      co_return Error(Code::unavailable, "the proxy has closed the connection");
     const auto fed = parser.feed({&byte, 1});
-    if (!fed) co_return Error(Code::unavailable, "the proxy answers no HTTP: {}", fed.error().message());
+    if (!fed)
+      co_return Error(Code::unavailable, "the proxy answers no HTTP: {}", fed.error().message());
   }
   co_return check_connect_answer(parser.status());
 }

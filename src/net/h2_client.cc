@@ -7,10 +7,10 @@
 #include <cstring>
 
 #include "base/deadline.h"
+#include "net/internal/connect_proxy.h"
 #include "net/internal/connection.h"
 #include "net/internal/h2_client_connection.h"
 #include "net/internal/http1_parser.h"
-#include "net/internal/connect_proxy.h"
 #include "net/internal/tls.h"
 
 namespace kinglet::net {
@@ -23,7 +23,9 @@ constexpr size_t kDataBytesMax = (16 << 10) - 9;  // a frame with its head fills
 constexpr size_t kHeaderBytesMax = 64 << 10;      // of one answer
 constexpr size_t kOutboundAcksMax = 100;
 
-std::string_view text(const uint8_t* bytes, size_t size) { return {reinterpret_cast<const char*>(bytes), size}; }
+std::string_view text(const uint8_t* bytes, size_t size) {
+  return {reinterpret_cast<const char*>(bytes), size};
+}
 
 Error gone() { return Error(Code::unavailable, "the connection to the server is lost"); }
 
@@ -32,7 +34,8 @@ std::string local_host_of(int fd) {
   socklen_t size = sizeof address;
   if (::getsockname(fd, reinterpret_cast<sockaddr*>(&address), &size) != 0) return {};
   boost::asio::ip::tcp::endpoint endpoint;
-  if ((address.ss_family != AF_INET && address.ss_family != AF_INET6) || size > endpoint.capacity()) return {};
+  if ((address.ss_family != AF_INET && address.ss_family != AF_INET6) || size > endpoint.capacity())
+    return {};
   std::memcpy(endpoint.data(), &address, size);
   endpoint.resize(size);
   auto host = endpoint.address();
@@ -42,8 +45,8 @@ std::string local_host_of(int fd) {
 }
 
 bool forbidden_header(std::string_view name) {
-  return name == "connection" || name == "keep-alive" || name == "transfer-encoding" || name == "upgrade" ||
-         name == "host" || name == "proxy-connection";
+  return name == "connection" || name == "keep-alive" || name == "transfer-encoding" ||
+         name == "upgrade" || name == "host" || name == "proxy-connection";
 }
 
 std::string lower(std::string_view text) {
@@ -69,7 +72,8 @@ void take_out(H2Stream& stream, Transport& transport, size_t bytes) {
   if (stream.out_bytes == 0) stream.sent.notify_all();
 }
 
-ssize_t give(nghttp2_session*, int32_t, uint8_t*, size_t length, uint32_t* flags, nghttp2_data_source* source, void*) {
+ssize_t give(nghttp2_session*, int32_t, uint8_t*, size_t length, uint32_t* flags,
+             nghttp2_data_source* source, void*) {
   auto& stream = *static_cast<H2Stream*>(source->ptr);
   if (stream.out_bytes == 0 && !stream.out_end) {
     stream.deferred = true;
@@ -133,7 +137,8 @@ class Call final : public H2Call {
   }
 
  private:
-  static Task<Result<void>> send(std::shared_ptr<H2Stream> stream, std::string_view bytes, bool end) {
+  static Task<Result<void>> send(std::shared_ptr<H2Stream> stream, std::string_view bytes,
+                                 bool end) {
     if (stream->over()) co_return stream->error.value_or(gone());
     stream->connection->write(*stream, bytes, end);
     while (stream->out_bytes > 0 && !stream->over()) co_await stream->sent.wait();
@@ -155,9 +160,10 @@ struct H2Callbacks {
     return taken > 0 ? static_cast<ssize_t>(taken) : ssize_t{NGHTTP2_ERR_WOULDBLOCK};
   }
 
-  static ssize_t data_length(nghttp2_session*, uint8_t, int32_t, int32_t connection_window, int32_t stream_window,
-                             uint32_t frame_max, void*) {
-    const auto window = static_cast<size_t>(std::max(0, std::min(connection_window, stream_window)));
+  static ssize_t data_length(nghttp2_session*, uint8_t, int32_t, int32_t connection_window,
+                             int32_t stream_window, uint32_t frame_max, void*) {
+    const auto window =
+        static_cast<size_t>(std::max(0, std::min(connection_window, stream_window)));
     return static_cast<ssize_t>(std::min({kDataBytesMax, window, static_cast<size_t>(frame_max)}));
   }
 
@@ -174,10 +180,12 @@ struct H2Callbacks {
     return 0;
   }
 
-  static int header(nghttp2_session* session, const nghttp2_frame* frame, const uint8_t* name, size_t name_size,
-                    const uint8_t* value, size_t value_size, uint8_t, void* data) {
+  static int header(nghttp2_session* session, const nghttp2_frame* frame, const uint8_t* name,
+                    size_t name_size, const uint8_t* value, size_t value_size, uint8_t,
+                    void* data) {
     const auto stream = self(data).find(frame->hd.stream_id);
-    if (frame->hd.type != NGHTTP2_HEADERS || !stream || stream->head_done) return 0;  // trailers say nothing to us
+    if (frame->hd.type != NGHTTP2_HEADERS || !stream || stream->head_done)
+      return 0;  // trailers say nothing to us
     const auto key = text(name, name_size);
     if (key == ":status") {
       stream->headers = Headers();  // of an interim answer
@@ -202,7 +210,8 @@ struct H2Callbacks {
     return 0;
   }
 
-  static int data_chunk(nghttp2_session* session, uint8_t, int32_t id, const uint8_t* bytes, size_t size, void* data) {
+  static int data_chunk(nghttp2_session* session, uint8_t, int32_t id, const uint8_t* bytes,
+                        size_t size, void* data) {
     const auto stream = self(data).find(id);
     nghttp2_session_consume_connection(session, size);
     if (!stream || stream->abandoned) {
@@ -224,7 +233,8 @@ struct H2Callbacks {
     if (!stream) return 0;
     std::optional<Error> why;
     if (error != NGHTTP2_NO_ERROR)
-      why = Error(Code::unavailable, "the peer has reset the stream ({})", nghttp2_http2_strerror(error));
+      why = Error(Code::unavailable, "the peer has reset the stream ({})",
+                  nghttp2_http2_strerror(error));
     c.streams_.erase(id);
     c.end(*stream, why);
     return 0;
@@ -258,7 +268,8 @@ struct H2Callbacks {
   }
 };
 
-H2Connection::H2Connection(Clock& clock, std::unique_ptr<Transport> transport, std::string authority, bool tls)
+H2Connection::H2Connection(Clock& clock, std::unique_ptr<Transport> transport,
+                           std::string authority, bool tls)
     : clock_(clock),
       transport_(std::move(transport)),
       authority_(std::move(authority)),
@@ -266,7 +277,8 @@ H2Connection::H2Connection(Clock& clock, std::unique_ptr<Transport> transport, s
       local_host_(local_host_of(transport_->fd())),
       peer_host_(transport_->peer_host()),
       heard_(clock.now()) {
-  const int made = nghttp2_session_client_new2(&session_, H2Callbacks::table(), this, H2Callbacks::options());
+  const int made =
+      nghttp2_session_client_new2(&session_, H2Callbacks::table(), this, H2Callbacks::options());
   KL_ASSERT(made == 0, "nghttp2 session");
   const nghttp2_settings_entry settings[] = {
       {NGHTTP2_SETTINGS_ENABLE_PUSH, 0},
@@ -330,11 +342,12 @@ void H2Connection::pump() {
 
 bool H2Connection::take(std::string_view bytes) {
   receiving_ = true;  // callbacks must not send
-  const ssize_t used =
-      nghttp2_session_mem_recv(session_, reinterpret_cast<const uint8_t*>(bytes.data()), bytes.size());
+  const ssize_t used = nghttp2_session_mem_recv(
+      session_, reinterpret_cast<const uint8_t*>(bytes.data()), bytes.size());
   receiving_ = false;
   pump();
-  return used >= 0 && !lost_ && (nghttp2_session_want_read(session_) || nghttp2_session_want_write(session_));
+  return used >= 0 && !lost_ &&
+         (nghttp2_session_want_read(session_) || nghttp2_session_want_write(session_));
 }
 
 Task<Result<void>> H2Connection::read_loop() {
@@ -343,7 +356,8 @@ Task<Result<void>> H2Connection::read_loop() {
     const auto read = transport_->read_now(buffer);
     if (read.state == Transport::Io::ok) {
       heard_ = clock_.now();
-      if (!take({buffer.data(), read.bytes})) co_return Error(Code::unavailable, "the server has ended the connection");
+      if (!take({buffer.data(), read.bytes}))
+        co_return Error(Code::unavailable, "the server has ended the connection");
     } else if (read.state == Transport::Io::blocked) {
       KL_CHECK(co_await transport_->wait(Transport::Direction::read));
     } else {
@@ -388,17 +402,20 @@ Result<std::unique_ptr<H2Call>> H2Connection::open(H2Request request) {
   }
   std::vector<nghttp2_nv> fields;
   for (auto& [name, value] : rows)
-    fields.push_back({reinterpret_cast<uint8_t*>(name.data()), reinterpret_cast<uint8_t*>(value.data()), name.size(),
-                      value.size(), NGHTTP2_NV_FLAG_NONE});
+    fields.push_back({reinterpret_cast<uint8_t*>(name.data()),
+                      reinterpret_cast<uint8_t*>(value.data()), name.size(), value.size(),
+                      NGHTTP2_NV_FLAG_NONE});
   auto stream = std::make_shared<H2Stream>();
   const bool body = upgrade || request.has_body;
   stream->out_end = !body;
   nghttp2_data_provider provider{};
   provider.source.ptr = stream.get();
   provider.read_callback = give;
-  const int32_t id =
-      nghttp2_submit_request(session_, nullptr, fields.data(), fields.size(), body ? &provider : nullptr, nullptr);
-  if (id < 0) return Error(Code::unavailable, "no more requests on this connection: {}", nghttp2_strerror(id));
+  const int32_t id = nghttp2_submit_request(session_, nullptr, fields.data(), fields.size(),
+                                            body ? &provider : nullptr, nullptr);
+  if (id < 0)
+    return Error(Code::unavailable, "no more requests on this connection: {}",
+                 nghttp2_strerror(id));
   stream->connection = this;
   stream->id = id;
   streams_[id] = stream;
@@ -446,19 +463,22 @@ Task<Result<std::unique_ptr<H2Client>>> connect_now(Clock& clock, H2Options opti
     KL_TRY(parsed, parse_proxy(options.proxy));
     proxy = std::move(parsed);
   }
-  KL_TRY(socket, co_await connect_tcp(proxy ? proxy->host : url.host, proxy ? proxy->port : url.port));
+  KL_TRY(socket,
+         co_await connect_tcp(proxy ? proxy->host : url.host, proxy ? proxy->port : url.port));
   if (proxy) {
     auto through = connect_through(socket, *proxy, url.host, url.port);
     KL_CHECK(co_await std::move(through));
   }
-  // A few small packets in flight, as with heartbeats: retransmissions do not back off, so that one lost packet is no
-  // silence of seconds.
+  // A few small packets in flight, as with heartbeats: retransmissions do not back off, so that one
+  // lost packet is no silence of seconds.
   const int on = 1;
   ::setsockopt(socket.native_handle(), IPPROTO_TCP, TCP_THIN_LINEAR_TIMEOUTS, &on, sizeof on);
   auto transport = std::make_unique<Transport>(std::move(socket), std::move(ssl));
   KL_CHECK(co_await transport->handshake());
   if (url.tls && alpn_of(transport->ssl()) != "h2")
-    co_return Error(Code::unavailable, "{} speaks no HTTP/2: something between may be changing the connection", url.host);
+    co_return Error(Code::unavailable,
+                    "{} speaks no HTTP/2: something between may be changing the connection",
+                    url.host);
   co_return std::unique_ptr<H2Client>(
       std::make_unique<H2Connection>(clock, std::move(transport), host_header(url), url.tls));
 }
@@ -476,7 +496,8 @@ Task<Result<std::string>> read_all(Stream& stream, size_t bytes_max) {
   for (;;) {
     KL_TRY(got, co_await stream.read(std::span<char>(buffer)));
     if (got == 0) co_return out;
-    if (out.size() + got > bytes_max) co_return Error(Code::too_large, "answer larger than {} bytes", bytes_max);
+    if (out.size() + got > bytes_max)
+      co_return Error(Code::too_large, "answer larger than {} bytes", bytes_max);
     out.append(buffer, 0, got);
   }
 }

@@ -1,5 +1,5 @@
-// HTTP/2 frames of a server, fed to a client with a request under way. Nothing may crash or hang, and when the connection
-// is over the request has an end: an answer, or an error.
+// HTTP/2 frames of a server, fed to a client with a request under way. Nothing may crash or hang,
+// and when the connection is over the request has an end: an answer, or an error.
 #include <sys/socket.h>
 
 #include <boost/asio/io_context.hpp>
@@ -36,7 +36,8 @@ Task<void> run(int ours, bool& ended) {
   static const auto clock = make_system_clock();
   boost::asio::ip::tcp::socket socket(co_await boost::asio::this_coro::executor);
   socket.assign(boost::asio::ip::tcp::v4(), ours);  // asio only moves bytes through it
-  H2Connection connection(*clock, std::make_unique<Transport>(std::move(socket), nullptr), "fuzz", false);
+  H2Connection connection(*clock, std::make_unique<Transport>(std::move(socket), nullptr), "fuzz",
+                          false);
   struct Parts {
     static Task<void> run(H2Client& client) {
       const auto over = co_await client.run();
@@ -55,7 +56,8 @@ Task<void> run(int ours, bool& ended) {
 extern "C" int LLVMFuzzerTestOneInput(const uint8_t* data, size_t size) {
   if (size < 1 || size > (64 << 10)) return 0;
   std::string bytes(reinterpret_cast<const char*>(data) + 1, size - 1);
-  if (data[0] & 1) bytes = std::string("\0\0\0\4\0\0\0\0\0", 9) + bytes;  // the settings that a server begins with
+  if (data[0] & 1)
+    bytes = std::string("\0\0\0\4\0\0\0\0\0", 9) + bytes;  // the settings that a server begins with
   int fds[2];
   if (::socketpair(AF_UNIX, SOCK_STREAM, 0, fds) != 0) return 0;
   const ssize_t sent = ::send(fds[1], bytes.data(), bytes.size(), MSG_NOSIGNAL | MSG_DONTWAIT);

@@ -40,7 +40,8 @@ class H2ClientTest : public ServerTest {
     group.cancel();
   }
 
-  static std::unique_ptr<H2Call> open(H2Client& client, std::string target, std::string method = "GET") {
+  static std::unique_ptr<H2Call> open(H2Client& client, std::string target,
+                                      std::string method = "GET") {
     H2Request request;
     request.target = std::move(target);
     request.method = std::move(method);
@@ -209,7 +210,8 @@ TEST(Proxy, its_address_is_understood) {
 TEST(Proxy, is_asked_with_the_password_and_its_refusal_says_what_to_do) {
   EXPECT_EQ(connect_request({"p", 1, ""}, "fd00::1", 6443),
             "CONNECT [fd00::1]:6443 HTTP/1.1\r\nHost: [fd00::1]:6443\r\n\r\n");
-  EXPECT_NE(connect_request({"p", 1, "ann:p@ss"}, "h", 1).find("Basic YW5uOnBAc3M="), std::string::npos);
+  EXPECT_NE(connect_request({"p", 1, "ann:p@ss"}, "h", 1).find("Basic YW5uOnBAc3M="),
+            std::string::npos);
   EXPECT_TRUE(check_connect_answer(200));
   EXPECT_TRUE(check_connect_answer(407).is(Code::unauthorized));
   EXPECT_TRUE(check_connect_answer(502).is(Code::unavailable));

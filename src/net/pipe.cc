@@ -19,7 +19,8 @@ struct PipeBuffer {
 
 class PipeEnd final : public Stream {
  public:
-  PipeEnd(std::shared_ptr<PipeBuffer> in, std::shared_ptr<PipeBuffer> out) : in_(std::move(in)), out_(std::move(out)) {}
+  PipeEnd(std::shared_ptr<PipeBuffer> in, std::shared_ptr<PipeBuffer> out)
+      : in_(std::move(in)), out_(std::move(out)) {}
   ~PipeEnd() override {
     in_->reader_gone = true;
     if (!out_->writer_done) out_->writer_gone = true;

@@ -1,7 +1,8 @@
 // A byte stream within the process: what one end writes the other reads.
 //
-// Each direction holds at most kPipeBytesMax; write() waits while the other end reads no faster. An end may be destroyed
-// while the other is in use: reading then ends, writing fails with `unavailable`. Loop only.
+// Each direction holds at most kPipeBytesMax; write() waits while the other end reads no faster. An
+// end may be destroyed while the other is in use: reading then ends, writing fails with
+// `unavailable`. Loop only.
 #pragma once
 #include <memory>
 #include <utility>

@@ -17,7 +17,8 @@ namespace kinglet::net {
 
 class H2Connection;
 
-// What a request has sent and received. Shared by the connection and the H2Call, since either may go first.
+// What a request has sent and received. Shared by the connection and the H2Call, since either may
+// go first.
 struct H2Stream {
   H2Connection* connection = nullptr;  // null: over, `error` says why if it did not end well
   int32_t id = 0;
