@@ -30,7 +30,7 @@ OWNERS = {
     "openssl/": ["net"], "nghttp2/": ["net"], "wslay/": ["net"], "http_parser.h": ["net"],
     "sqlite3.h": ["store"], "netlink/": ["node"], "nftables/": ["node"], "archive.h": ["node"],
     "archive_entry.h": ["node"], "ldns/": ["node"], "yaml-cpp/": ["json"], "CLI/": ["cli"],
-    "prometheus/": ["base"], "spdlog/": ["base"], "re2/": ["schema", "apiserver"],
+    "prometheus/": ["base"], "spdlog/": ["base"], "re2/": ["schema", "apiserver", "node"],
 }
 
 

@@ -6,9 +6,11 @@
 
 namespace kinglet::cli {
 
+int agent_command(const std::vector<std::string>& args);
 int server_command(const std::vector<std::string>& args);
 int token_command(const std::vector<std::string>& args);
 int images_command(const std::vector<std::string>& args);
+int fetch_image_command(const std::vector<std::string>& args);
 int check_command(const std::vector<std::string>& args);
 int killall_command(const std::vector<std::string>& args);
 int version_command(const std::vector<std::string>& args);

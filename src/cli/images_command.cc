@@ -15,7 +15,8 @@
 namespace kinglet::cli {
 namespace {
 
-constexpr Duration kImportTimeout = 10min;  // a slow card and a large image
+constexpr Duration kImportTimeout = 30min;  // a slow card or line, and a large image
+constexpr const char* kRegistriesFile = "/etc/kinglet/registries.yaml";
 
 std::string escaped(const std::string& text) {
   std::string out;
@@ -32,6 +33,7 @@ class ImageBackend {
   virtual ~ImageBackend() = default;
   virtual Result<json::Value> list() = 0;
   virtual Result<json::Value> import(const std::string& path) = 0;
+  virtual Result<json::Value> pull(const std::string& name) = 0;
   virtual Result<void> remove(const std::string& name) = 0;
 };
 
@@ -41,6 +43,7 @@ class RunningServer final : public ImageBackend {
       : clock_(clock), connection_(std::move(connection)), node_(std::move(node)) {}
   Result<json::Value> list() override { return ask("GET", ""); }
   Result<json::Value> import(const std::string& path) override { return ask("POST", "?path=" + escaped(path)); }
+  Result<json::Value> pull(const std::string& name) override { return ask("POST", "?pull=" + escaped(name)); }
   Result<void> remove(const std::string& name) override {
     const auto done = ask("DELETE", "?name=" + escaped(name));
     return done ? Result<void>() : Result<void>(done.error());
@@ -73,6 +76,12 @@ class ImagesOnDisk final : public ImageBackend {
     if (!imported) return imported.error();
     return node::image_list_json(*imported);
   }
+  Result<json::Value> pull(const std::string& name) override {
+    auto pulling = store_->pull({name, {}, true});
+    const auto pulled = run_to_end(std::move(pulling));
+    if (!pulled) return pulled.error();
+    return node::image_list_json({pulled->image});
+  }
   Result<void> remove(const std::string& name) override {
     auto removed = run_to_end(store_->remove(name));
     if (!removed) return removed;
@@ -90,7 +99,10 @@ Result<std::unique_ptr<ImageBackend>> find_backend(Files& files, Clock& clock, c
   if (lock) {
     runtime::ImageStoreOptions options;
     options.directory = data_dir + "/agent/images";
-    options.unpack_command = {std::filesystem::read_symlink("/proc/self/exe").string(), "unpack-image"};
+    const std::string self = std::filesystem::read_symlink("/proc/self/exe").string();
+    options.unpack_command = {self, "unpack-image"};
+    options.fetch_command = {self, "fetch-image"};
+    options.registries_file = kRegistriesFile;
     KL_CHECK_FN(files.make_dirs(options.directory));
     auto store = runtime::make_image_store(std::move(options));
     KL_CHECK_FN(store->open());
@@ -119,14 +131,16 @@ int images_command(const std::vector<std::string>& args) {
   CLI::App app("Images of this node. Works while the server runs, and without it.", "kinglet images");
   app.require_subcommand(1);
   std::string data_dir = kDefaultDataDir;
-  std::vector<std::string> names, archives;
+  std::vector<std::string> names, archives, wanted;
   app.add_option("-d,--data-dir", data_dir, "the server's data directory")->capture_default_str();
   auto* import = app.add_subcommand("import", "import docker-archive or OCI layout tars (plain, gzip or zstd)");
   import->add_option("ARCHIVE", archives, "files")->required();
   auto* list = app.add_subcommand("ls", "list images")->alias("list");
+  auto* pull = app.add_subcommand("pull", "bring images from their registries (registries.yaml counts)");
+  pull->add_option("IMAGE", wanted, "names")->required();
   auto* remove = app.add_subcommand("rm", "remove images by name or id")->alias("remove");
   remove->add_option("IMAGE", names, "names or ids")->required();
-  for (auto* sub : {import, list, remove}) sub->add_option("-d,--data-dir", data_dir, "the server's data directory");
+  for (auto* sub : {import, list, pull, remove}) sub->add_option("-d,--data-dir", data_dir, "the server's data directory");
   try {
     app.parse(std::vector<std::string>(args.rbegin(), args.rend()));
   } catch (const CLI::ParseError& e) {
@@ -146,6 +160,11 @@ int images_command(const std::vector<std::string>& args) {
     if (!imported) return fail("import " + archive + ": " + imported.error().message());
     for (const auto& item : imported->at("items").as_array())
       for (const auto& tag : item.at("tags").as_array()) std::printf("imported %s\n", tag.as_string().c_str());
+  }
+  for (const auto& name : wanted) {
+    const auto pulled = (*backend)->pull(name);
+    if (!pulled) return fail("pull " + name + ": " + pulled.error().message());
+    std::printf("pulled %s\n", name.c_str());
   }
   for (const auto& name : names) {
     const auto removed = (*backend)->remove(name);

@@ -13,6 +13,7 @@
 #include "node/kubelet_api.h"
 #include "node/network/network.h"
 #include "node/node_agent.h"
+#include "node/node_stats.h"
 #include "node/volumes/api_volumes.h"
 
 namespace kinglet::cli {
@@ -26,6 +27,7 @@ runtime::RuntimeOptions runtime_options(const NodeSetup& setup) {
   runtime::RuntimeOptions options;
   options.data_dir = setup.agent_dir;
   options.unpack_command = own_command("unpack-image");
+  options.fetch_command = own_command("fetch-image");
   return options;
 }
 
@@ -58,10 +60,13 @@ node::DnsSettings dns_settings(Files& files, const NodeSetup& setup, const netwo
 // The kubelet API, and the node's image commands beside it.
 class Kubelet final : public net::Handler {
  public:
-  Kubelet(std::unique_ptr<net::Handler> api, runtime::Images& images) : api_(std::move(api)), images_(images) {}
+  Kubelet(std::unique_ptr<net::Handler> api, runtime::Images& images, node::NodeStats& stats)
+      : api_(std::move(api)), images_(images), stats_(stats) {}
   Task<void> serve(net::Exchange& exchange) override {
     if (node::is_images_request(exchange.request()))
       co_await node::serve_images(images_, exchange);
+    else if (node::NodeStats::serves(exchange.request()))
+      co_await stats_.serve(exchange);
     else
       co_await api_->serve(exchange);
   }
@@ -69,6 +74,7 @@ class Kubelet final : public net::Handler {
  private:
   std::unique_ptr<net::Handler> api_;
   runtime::Images& images_;
+  node::NodeStats& stats_;
 };
 
 class Wired final : public NodeSide {
@@ -84,11 +90,13 @@ class Wired final : public NodeSide {
         volumes_(node::make_api_volumes(setup.agent_dir + "/pods", config_, api, clock)),
         parts_{api, *runtime_, *network_, *volumes_, config_, events_, clock, random, setup.node_name, setup.node_ip,
                "/var/log/pods", setup.agent_dir + "/termination",
-               dns_settings(files, setup, network_options(setup)), facts.cpus * 1000, facts.memory_bytes},
+               dns_settings(files, setup, network_options(setup)), facts.cpus * 1000, facts.memory_bytes,
+               setup.agent_dir + "/pod-manifests", setup.agent_dir + "/images"},
         agent_(parts_, informers_->of<node::LocalPod>("", "spec.nodeName=" + setup.node_name), identity_of(setup),
                std::move(facts)),
         lookup_(parts_, agent_),
-        kubelet_(node::make_kubelet_api(lookup_, clock), runtime_->images()) {}
+        stats_(parts_, agent_, setup.agent_dir),
+        kubelet_(node::make_kubelet_api(lookup_, clock), runtime_->images(), stats_) {}
 
   Task<Result<void>> run() override {
     KL_CHECK(co_await network_->setup(), "pod network");
@@ -112,6 +120,7 @@ class Wired final : public NodeSide {
   node::PodParts parts_;
   node::NodeAgent agent_;
   node::ContainerLookup lookup_;
+  node::NodeStats stats_;
   Kubelet kubelet_;
 };
 

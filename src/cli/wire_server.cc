@@ -12,6 +12,7 @@
 #include "apiserver/discovery/openapi.h"
 #include "apiserver/discovery/trust.h"
 #include "apiserver/http_proxy.h"
+#include "apiserver/metrics_api.h"
 #include "apiserver/node_proxy.h"
 #include "apiserver/server.h"
 #include "base/log.h"
@@ -154,6 +155,7 @@ class Wired final : public ControlPlane {
     out.push_back(apiserver::make_reviews(*authenticator_, *authorizer_, clock_));
     out.push_back(apiserver::make_token_request(*registry_, tokens_));
     out.push_back(apiserver::make_node_proxy(*registry_, nodes_));
+    out.push_back(apiserver::make_metrics_api(*registry_, nodes_, clock_));
     out.push_back(apiserver::make_http_proxy(*registry_, clock_, random_));
     return out;
   }

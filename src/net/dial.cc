@@ -4,7 +4,6 @@
 #include <http_parser.h>
 
 #include <boost/asio/connect.hpp>
-#include <boost/asio/write.hpp>
 #include <boost/asio/redirect_error.hpp>
 #include <cstring>
 
@@ -25,20 +24,6 @@ constexpr size_t kHandshakeBytesMax = 16 << 10;
 std::string part(const std::string& url, const http_parser_url& parts, int field) {
   if ((parts.field_set & (1 << field)) == 0) return {};
   return url.substr(parts.field_data[field].off, parts.field_data[field].len);
-}
-
-// Of a URL's user information. What is no proper escape stays as it is.
-std::string percent_decoded(const std::string& text) {
-  const auto digit = [](char c) {
-    return c >= '0' && c <= '9' ? c - '0' : c >= 'a' && c <= 'f' ? c - 'a' + 10 : c >= 'A' && c <= 'F' ? c - 'A' + 10 : -1;
-  };
-  std::string out;
-  for (size_t i = 0; i < text.size(); ++i) {
-    const bool escape = text[i] == '%' && i + 2 < text.size() && digit(text[i + 1]) >= 0 && digit(text[i + 2]) >= 0;
-    out += escape ? static_cast<char>(digit(text[i + 1]) * 16 + digit(text[i + 2])) : text[i];
-    if (escape) i += 2;
-  }
-  return out;
 }
 
 // An address in text needs no resolver, and so no resolver thread.
@@ -151,56 +136,6 @@ Task<Result<std::unique_ptr<Transport>>> dial(Clock& clock, std::string host, ui
     ssl = std::move(session);  // it holds its context
   }
   KL_TRY(socket, co_await connect_tcp(host, port));
-  auto transport = std::make_unique<Transport>(std::move(socket), std::move(ssl));
-  KL_CHECK(co_await transport->handshake());
-  co_return transport;
-}
-
-std::string basic_authorization_of(const std::string& url) {
-  http_parser_url parts;
-  http_parser_url_init(&parts);
-  if (http_parser_parse_url(url.data(), url.size(), 0, &parts) != 0) return {};
-  const std::string user = part(url, parts, UF_USERINFO);
-  if (user.empty()) return {};
-  const auto decoded = percent_decoded(user);
-  return "Basic " + base64(decoded);
-}
-
-namespace {
-// Asks a proxy for a way to host and port. Byte by byte at the end: what follows belongs to TLS. (A TLS server never
-// speaks first, so nothing can follow before we have spoken.)
-Task<Result<void>> ask_proxy(tcp::socket& socket, std::string authority, std::string authorization) {
-  std::string head = fmt::format("CONNECT {0} HTTP/1.1\r\nHost: {0}\r\n", authority);
-  if (!authorization.empty()) head += fmt::format("Proxy-Authorization: {}\r\n", authorization);
-  head += "\r\n";
-  boost::system::error_code error;
-  co_await asio::async_write(socket, asio::buffer(head), asio::redirect_error(asio::use_awaitable, error));
-  if (error) co_return Error(Code::unavailable, "proxy: {}", error.message());
-  Http1Parser parser(Http1Parser::Kind::response, kHandshakeBytesMax);
-  parser.expect_no_body();
-  while (!parser.headers_done()) {
-    char bytes[1024];
-    const size_t size = co_await socket.async_read_some(asio::buffer(bytes),
-                                                        asio::redirect_error(asio::use_awaitable, error));
-    if (error) co_return Error(Code::unavailable, "proxy: {}", error.message());
-    const auto fed = parser.feed({bytes, size});
-    if (!fed) co_return Error(Code::unavailable, "proxy: {}", fed.error().message());
-  }
-  if (parser.status() / 100 != 2)
-    co_return Error(Code::unavailable, "the proxy refuses {}: status {}", authority, parser.status());
-  co_return Result<void>();
-}
-}  // namespace
-
-Task<Result<std::unique_ptr<Transport>>> dial_through(Clock& clock, Url proxy, std::string authorization, Url target,
-                                                      ClientTls tls) {
-  KL_TRY(context, make_client_context(clock, tls, "http/1.1"));
-  KL_TRY(ssl, make_client_session(context.get(), tls, target.host));
-  KL_TRY(socket, co_await connect_tcp(proxy.host, proxy.port));
-  const bool v6 = target.host.find(':') != std::string::npos;
-  std::string authority = fmt::format("{}{}{}:{}", v6 ? "[" : "", target.host, v6 ? "]" : "", target.port);
-  auto asking = ask_proxy(socket, std::move(authority), std::move(authorization));
-  KL_CHECK(co_await std::move(asking));
   auto transport = std::make_unique<Transport>(std::move(socket), std::move(ssl));
   KL_CHECK(co_await transport->handshake());
   co_return transport;

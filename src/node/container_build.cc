@@ -41,6 +41,38 @@ runtime::Seccomp seccomp_of(const api::SeccompProfile* profile) {
 
 }  // namespace
 
+api::Container container_of(const api::EphemeralContainer& from) {
+  api::Container out;
+  out.name = from.name;
+  out.image = from.image;
+  out.command = from.command;
+  out.args = from.args;
+  out.workingDir = from.workingDir;
+  out.ports = from.ports;
+  out.envFrom = from.envFrom;
+  out.env = from.env;
+  out.resources = from.resources;
+  out.volumeMounts = from.volumeMounts;
+  out.volumeDevices = from.volumeDevices;
+  out.terminationMessagePath = from.terminationMessagePath;
+  out.terminationMessagePolicy = from.terminationMessagePolicy;
+  out.imagePullPolicy = from.imagePullPolicy;
+  out.securityContext = from.securityContext;
+  out.stdin = from.stdin;
+  out.stdinOnce = from.stdinOnce;
+  out.tty = from.tty;
+  return out;
+}
+
+std::optional<api::Container> find_container(const api::Pod& pod, const std::string& name) {
+  for (const auto* list : {&pod.spec.containers, &pod.spec.initContainers})
+    for (const auto& container : *list)
+      if (container.name == name) return container;
+  for (const auto& container : pod.spec.ephemeralContainers)
+    if (container.name == name) return container_of(container);
+  return std::nullopt;
+}
+
 std::string pod_log_dir(const std::string& root, const std::string& ns, const std::string& name,
                         const std::string& uid) {
   return fmt::format("{}/{}_{}_{}", root, ns, name, uid);
@@ -96,6 +128,7 @@ runtime::ContainerConfig build_container(const ContainerInput& in) {
   out.stdin_open = container.stdin;
   out.stdin_once = container.stdinOnce;
   out.log_path = in.log_path;
+  out.processes_of = in.processes_of;
   out.termination_file = in.termination_file;
   out.termination_path =
       container.terminationMessagePath.empty() ? "/dev/termination-log" : container.terminationMessagePath;

@@ -1,5 +1,6 @@
 // From a container in a pod to what the runtime shall make. Pure.
 #pragma once
+#include <optional>
 #include <string>
 #include <vector>
 
@@ -18,7 +19,13 @@ struct ContainerInput {
   std::string log_path;
   std::string termination_file;
   int64_t node_memory_bytes = 0;
+  std::string processes_of;  // the id of a container whose processes it shall see; empty: it has its own
 };
+// A debugging container, as the rest of the node sees containers.
+api::Container container_of(const api::EphemeralContainer& ephemeral);
+// Main, init and debugging containers; nullopt: no such name.
+std::optional<api::Container> find_container(const api::Pod& pod, const std::string& name);
+
 runtime::ContainerConfig build_container(const ContainerInput& input);
 runtime::Security build_security(const api::Pod& pod, const api::Container& container);
 

@@ -5,23 +5,12 @@
 #include "node/pod_status.h"
 
 namespace kinglet::node {
-namespace {
-
-const api::Container* spec_of(const api::Pod& pod, const std::string& name) {
-  for (const auto* list : {&pod.spec.containers, &pod.spec.initContainers})
-    for (const auto& container : *list)
-      if (container.name == name) return &container;
-  return nullptr;
-}
-
-}  // namespace
-
 Result<ContainerView> ContainerLookup::find_container(const std::string& ns, const std::string& pod,
                                                       const std::string& container) const {
   const PodWorker* worker = agent_.find(ns, pod);
   if (worker == nullptr) return Error(Code::not_found, "pods \"{}\" not found", pod);
-  const api::Container* spec = spec_of(worker->pod(), container);
-  if (spec == nullptr)
+  const auto spec = node::find_container(worker->pod(), container);
+  if (!spec)
     return Error(Code::not_found, "container {} is not valid for pod {}", container, pod);
   const ContainerState& state = worker->state().of(container);
   ContainerView view;

@@ -56,6 +56,45 @@ class Fetched final : public ConfigSource {
   std::map<std::string, api::Secret> secrets_;
 };
 
+// subPathExpr with the container's environment becomes subPath.
+Result<void> expand_sub_paths(api::Container& container, const std::vector<std::string>& env) {
+  std::map<std::string, std::string> values;
+  for (const auto& line : env) values[line.substr(0, line.find('='))] = line.substr(line.find('=') + 1);
+  for (auto& mount : container.volumeMounts) {
+    if (mount.subPathExpr.empty()) continue;
+    mount.subPath = expand(std::exchange(mount.subPathExpr, ""), values);
+    if (mount.subPath.empty() || mount.subPath.find("$(") != std::string::npos)
+      return Error(Code::invalid, "failed to expand subPath for volumeMount \"{}\"", mount.name);
+    if (mount.subPath[0] == '/' || ("/" + mount.subPath + "/").find("/../") != std::string::npos)
+      return Error(Code::invalid, "invalid subPath of volumeMount \"{}\": it leads out of the volume", mount.name);
+  }
+  return {};
+}
+
+// So that whoever looks it up in the pod finds this form of it; a debugging container is not among the main ones.
+void put_container(api::Pod& pod, const api::Container& container) {
+  for (auto* list : {&pod.spec.containers, &pod.spec.initContainers})
+    for (auto& have : *list)
+      if (have.name == container.name) {
+        have = container;
+        return;
+      }
+  pod.spec.containers.push_back(container);
+}
+
+// The container whose processes a debugging container wants to see.
+std::string target_of(const PodParts& parts, const api::Pod& pod, const std::string& name, const std::string& sandbox_id) {
+  std::string target;
+  for (const auto& ephemeral : pod.spec.ephemeralContainers)
+    if (ephemeral.name == name) target = ephemeral.targetContainerName;
+  if (target.empty()) return "";
+  for (const auto& container : parts.runtime.containers())
+    if (container.sandbox_id == sandbox_id && container.name == target &&
+        container.state == runtime::ContainerState::running)
+      return container.id;
+  return "";
+}
+
 Started failed(std::string reason, std::string message) {
   Started out;
   out.events.push_back({client::EventType::warning, "Failed", "Error: " + message});
@@ -112,40 +151,10 @@ std::string plain_log(const std::string& cri) {
   return out;
 }
 
-// The image must be here: this version of kinglet has no registry client.
-Result<runtime::Image> local_image(const PodParts& parts, const api::Container& container) {
-  return parts.runtime.images().find(container.image);
-}
-
-Started image_missing(const api::Container& container, const Error& error) {
-  if (error.code() == Code::bad_request) {
-    Started out = failed("InvalidImageName", fmt::format("Failed to apply default image tag \"{}\": {}",
-                                                         container.image, error.message()));
-    return out;
-  }
-  if (container.imagePullPolicy == "Never") {
-    Started out;
-    out.reason = "ErrImageNeverPull";
-    out.message = fmt::format("Container image \"{}\" is not present with pull policy of Never", container.image);
-    out.events.push_back({client::EventType::warning, "ErrImageNeverPull", out.message});
-    return out;
-  }
-  Started out;
-  out.reason = "ErrImagePull";
-  out.message = fmt::format(
-      "image \"{}\" is not on this node, and this version of kinglet does not pull: bring it with `kinglet images import`",
-      container.image);
-  out.events.push_back({client::EventType::warning, "Failed",
-                        fmt::format("Failed to pull image \"{}\": {}", container.image, out.message)});
-  return out;
-}
-
 }  // namespace
 
 Task<Started> start_container(const PodParts& parts, api::Pod pod, api::Container container, std::string sandbox_id,
                               int attempt) {
-  const auto image = local_image(parts, container);
-  if (!image) co_return image_missing(container, image.error());
   Fetched config;
   auto fetched_task = config.fetch(parts, pod.metadata.namespace_, container);
   const auto fetched = co_await std::move(fetched_task);
@@ -160,6 +169,9 @@ Task<Started> start_container(const PodParts& parts, api::Pod pod, api::Containe
   auto env = container_env({pod, container, config, visible, pod_ip, parts.node_ip, parts.node_cpu_milli,
                             parts.node_memory_bytes});
   if (!env) co_return failed("CreateContainerConfigError", env.error().message());
+  const auto expanded = expand_sub_paths(container, *env);
+  if (!expanded) co_return failed("CreateContainerConfigError", expanded.error().message());
+  put_container(pod, container);
   auto mounts_task = parts.volumes.mounts(pod, container.name);
   auto mounts = co_await std::move(mounts_task);
   if (!mounts) co_return failed("CreateContainerConfigError", mounts.error().message());
@@ -168,7 +180,7 @@ Task<Started> start_container(const PodParts& parts, api::Pod pod, api::Containe
 
   ContainerInput input{pod, container, attempt, *std::move(env), *std::move(mounts),
                        container_log_path(parts.log_root, pod, container.name, attempt), *last_words,
-                       parts.node_memory_bytes};
+                       parts.node_memory_bytes, target_of(parts, pod, container.name, sandbox_id)};
   runtime::ContainerConfig wanted = build_container(input);
   auto id_task = parts.runtime.create_container(sandbox_id, std::move(wanted));
   auto id = co_await std::move(id_task);
@@ -177,8 +189,6 @@ Task<Started> start_container(const PodParts& parts, api::Pod pod, api::Containe
     co_return failed(config_error ? "CreateContainerConfigError" : "CreateContainerError", id.error().message());
   }
   Started out;
-  out.events.push_back({client::EventType::normal, "Pulled",
-                        fmt::format("Container image \"{}\" already present on machine", container.image)});
   out.events.push_back({client::EventType::normal, "Created", "Created container: " + container.name});
   const auto started = co_await parts.runtime.start_container(*id);
   if (!started) {

@@ -66,6 +66,20 @@ Task<void> serve_images(runtime::Images& images, net::Exchange& exchange) {
     co_await answer(exchange, 201, std::move(list));
     co_return;
   }
+  const std::string* pull = exchange.request().query_value("pull");
+  if (method == "POST" && pull != nullptr && !pull->empty()) {
+    runtime::PullRequest request;
+    request.reference = *pull;
+    auto pulling = images.pull(std::move(request));
+    const auto pulled = co_await std::move(pulling);
+    if (!pulled) {
+      co_await answer_error(exchange, pulled.error());
+      co_return;
+    }
+    json::Value list = image_list_json({pulled->image});
+    co_await answer(exchange, 201, std::move(list));
+    co_return;
+  }
   if (method == "DELETE" && name != nullptr && !name->empty()) {
     std::string target = *name;
     auto removed = co_await images.remove(std::move(target));
@@ -81,7 +95,7 @@ Task<void> serve_images(runtime::Images& images, net::Exchange& exchange) {
     co_await answer(exchange, 200, std::move(done));
     co_return;
   }
-  const Error wrong(Code::bad_request, "wanted: GET, POST with an absolute path, or DELETE with a name");
+  const Error wrong(Code::bad_request, "wanted: GET, POST with an absolute path or a name to pull, or DELETE with a name");
   co_await answer_error(exchange, wrong);
 }
 

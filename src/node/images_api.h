@@ -2,6 +2,7 @@
 // are authorised as nodes/proxy.
 //   GET    /images              the images, as JSON
 //   POST   /images?path=FILE    imports an archive that lies on this machine
+//   POST   /images?pull=NAME    brings an image from its registry
 //   DELETE /images?name=NAME    removes a tag or an image
 #pragma once
 #include <vector>

@@ -4,6 +4,8 @@
 
 #include "api/coordination.h"
 #include "base/task.h"
+#include "node/image_keeper.h"
+#include "node/static_pods.h"
 #include "schema/structs.h"
 
 namespace kinglet::node {
@@ -41,10 +43,17 @@ Task<Result<void>> NodeAgent::run() {
 
 Task<Result<void>> NodeAgent::start_runtime() {
   KL_CHECK(co_await parts_.runtime.recover(), "adopt running containers");
+  // Before any pod asks for them: a pod that found its image missing would go to a registry that is perhaps not there.
+  auto importing = import_archives(parts_.runtime.images(), parts_.images_dir);
+  co_await std::move(importing);
   runtime_ready_ = true;
   tasks_.add("container ends", follow_containers());
   tasks_.add("log rotation", rotate_logs());
+  sync_static_pods();  // or what runs of them would be taken for orphans
+  tasks_.add("node pressure", watch_pressure());
+  tasks_.add("static pods", follow_static_pods());
   tasks_.add("orphans", remove_orphans());
+  tasks_.add("image collection", keep_disk_free(parts_.runtime.images(), parts_.clock, parts_.images_dir));
   // Pods that the watch brought before the runtime was ready.
   for (const auto& pod : pods_.list()) pod_changed(nullptr, pod.get());
   ready_.notify_all();
@@ -71,6 +80,8 @@ Task<void> NodeAgent::rotate_logs() {
 void NodeAgent::pod_changed(const LocalPod* before, const LocalPod* after) {
   if (!runtime_ready_) return;
   if (after == nullptr) {
+    const auto mirror = mirrors_.find({before->meta.ns, before->meta.name});
+    if (mirror != mirrors_.end() && mirror->second.uid == before->meta.uid) mirrors_.erase(mirror);
     const auto found = workers_.find(before->meta.uid);
     if (found != workers_.end()) found->second->removed();
     return;
@@ -82,6 +93,11 @@ void NodeAgent::pod_changed(const LocalPod* before, const LocalPod* after) {
   auto pod = schema::parse<api::Pod>(after->raw);
   if (!pod) {
     log_.error("pod not understood", kv("pod", after->meta.key().text()), kv("error", pod.error()));
+    return;
+  }
+  if (is_mirror(*pod)) {
+    mirrors_[{pod->metadata.namespace_, pod->metadata.name}] = {
+        pod->metadata.uid, pod->metadata.annotations[kConfigMirror], pod->metadata.deletionTimestamp.has_value()};
     return;
   }
   const auto found = workers_.find(after->meta.uid);
@@ -194,6 +210,8 @@ Task<Result<void>> NodeAgent::write_status(bool heartbeat) {
   NodeHealth health;
   health.runtime_ready = runtime_ready_;
   health.message = runtime_ready_ ? "" : "container runtime is starting";
+  health.memory_pressure = short_since(memory_short_at_);
+  health.disk_pressure = short_since(disk_short_at_);
   update_node_status(node, identity_, facts_, health, images(), parts_.clock.wall(), heartbeat);
   if (written_ && node.status == written_->status) co_return Result<void>();
   json::Object patch;

@@ -17,6 +17,8 @@
 
 namespace kinglet::node {
 
+struct Shortage;
+
 // A pod of this node, as the watch brings it; parsed when a worker wants it.
 struct LocalPod : client::Object {
   static const schema::Resource& resource();
@@ -52,6 +54,15 @@ class NodeAgent final {
   void start_worker(api::Pod pod);
   Task<void> run_worker(std::string uid);
   std::vector<api::ContainerImage> images() const;
+  // Node pressure (pressure_agent.cc).
+  Task<void> watch_pressure();
+  void evict_for_memory(const Shortage& shortage);
+  bool short_since(const std::optional<TimePoint>& at) const;
+  // Static pods (static_pods_agent.cc). True: something is not as it should be yet.
+  Task<void> follow_static_pods();
+  bool sync_static_pods();
+  Task<bool> sync_mirrors();
+  Task<Result<void>> remove_mirror(std::string ns, std::string name, std::string uid);
 
   const PodParts& parts_;
   client::Informer<LocalPod> pods_;
@@ -61,6 +72,13 @@ class NodeAgent final {
   std::map<std::string, std::unique_ptr<PodWorker>> workers_;  // by pod uid
   std::map<std::pair<std::string, std::string>, std::string> by_name_;
   std::string node_uid_;
+  std::optional<TimePoint> memory_short_at_, disk_short_at_;  // when that was seen last
+  struct Mirror {
+    std::string uid, hash;
+    bool deleting = false;
+  };
+  std::map<std::pair<std::string, std::string>, Mirror> mirrors_;  // by namespace and name, as the watch brings them
+  std::map<std::string, std::string> complaints_;                  // about manifests, by file: each is told once
   bool lease_made_ = false;
   std::optional<api::Node> written_;
   TimePoint written_at_{};

@@ -107,10 +107,12 @@ void update_node_status(api::Node& node, const NodeIdentity& identity, const Hos
   status.daemonEndpoints.kubeletEndpoint.Port = 0;  // no listening port: reached through the server's connection
   status.images = images;
 
-  set_condition(node, "MemoryPressure", false, "KubeletHasSufficientMemory", "kubelet has sufficient memory available",
-                now, heartbeat);
-  set_condition(node, "DiskPressure", false, "KubeletHasNoDiskPressure", "kubelet has no disk pressure", now,
+  const bool memory = health.memory_pressure, disk = health.disk_pressure;
+  set_condition(node, "MemoryPressure", memory, memory ? "KubeletHasInsufficientMemory" : "KubeletHasSufficientMemory",
+                memory ? "kubelet has insufficient memory available" : "kubelet has sufficient memory available", now,
                 heartbeat);
+  set_condition(node, "DiskPressure", disk, disk ? "KubeletHasDiskPressure" : "KubeletHasNoDiskPressure",
+                disk ? "kubelet has disk pressure" : "kubelet has no disk pressure", now, heartbeat);
   set_condition(node, "PIDPressure", false, "KubeletHasSufficientPID", "kubelet has sufficient PID available", now,
                 heartbeat);
   const bool ready = health.runtime_ready && health.network_ready;

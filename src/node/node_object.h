@@ -21,6 +21,7 @@ struct NodeIdentity {
 struct NodeHealth {
   bool runtime_ready = true;
   bool network_ready = true;
+  bool memory_pressure = false, disk_pressure = false;
   std::string message;  // of what is not ready
 };
 

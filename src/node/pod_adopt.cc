@@ -59,6 +59,8 @@ Adopted adopt(const api::Pod& pod, const std::vector<runtime::SandboxStatus>& sa
     const auto ip = newest->config.labels.find("ip");
     if (ip != newest->config.labels.end()) out.state.ip = ip->second;
   }
+  if (pod.status.phase == "Failed" && !pod.status.reason.empty())
+    out.state.end = PodEnd{pod.status.reason, pod.status.message};
   if (pod.status.startTime) out.state.start_time = pod.status.startTime;
   // Attempts in order: the newest is the state, the one before it the last state. What never started is made again.
   std::map<std::string, std::map<int, const runtime::ContainerStatus*>> attempts;

@@ -91,6 +91,12 @@ std::string hostname_of(const api::Pod& pod) {
   return name;
 }
 
+std::string sandbox_hostname_of(const api::Pod& pod, const std::string& cluster_domain) {
+  const std::string host = hostname_of(pod);
+  if (!pod.spec.setHostnameAsFQDN.value_or(false) || pod.spec.subdomain.empty()) return host;
+  return fmt::format("{}.{}.{}.svc.{}", host, pod.spec.subdomain, pod.metadata.namespace_, cluster_domain);
+}
+
 std::string hosts_file_of(const api::Pod& pod, const std::string& ip, const std::string& cluster_domain) {
   std::string out =
       "# Kubernetes-managed hosts file.\n127.0.0.1\tlocalhost\n::1\tlocalhost ip6-localhost ip6-loopback\n"

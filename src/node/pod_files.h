@@ -18,5 +18,7 @@ std::string resolv_conf_of(const api::Pod& pod, const DnsSettings& dns);
 std::string hosts_file_of(const api::Pod& pod, const std::string& ip, const std::string& cluster_domain);
 // hostname and, with a subdomain, the fully qualified name.
 std::string hostname_of(const api::Pod& pod);
+// What the containers' own `hostname` says: the fully qualified name when the pod asks for that.
+std::string sandbox_hostname_of(const api::Pod& pod, const std::string& cluster_domain);
 
 }  // namespace kinglet::node

@@ -65,6 +65,8 @@ struct PodParts {
   std::string state_dir;  // termination messages
   DnsSettings dns;
   int64_t node_cpu_milli = 0, node_memory_bytes = 0;
+  std::string manifests_dir;  // of static pods
+  std::string images_dir;  // archives that lie here are imported; its disk is kept from filling
 };
 
 }  // namespace kinglet::node

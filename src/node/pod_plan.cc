@@ -27,8 +27,40 @@ void kill_all(const api::Pod& pod, const PodState& state, Duration grace, PodPla
     kill(container);
     main_running = main_running || state.of(container.name).running();
   }
+  for (const auto& container : pod.spec.ephemeralContainers) {
+    const auto& now = state.of(container.name);
+    if (now.running() && !now.stopping)
+      plan.kill.push_back({container.name, grace, "Stopping container " + container.name});
+  }
   if (main_running) return;
-  for (const auto& container : pod.spec.initContainers) kill(container);
+  // Sidecars in the reverse of the order in which they started, each after those that may need it.
+  for (auto it = pod.spec.initContainers.rbegin(); it != pod.spec.initContainers.rend(); ++it) {
+    if (!state.of(it->name).running()) continue;
+    kill(*it);
+    return;
+  }
+}
+
+// When the pod has been active for longer than it may be; else wakes when it will have been.
+void plan_deadline(const api::Pod& pod, const PodState& state, TimePoint now, WallTime wall, PodPlan& plan) {
+  if (!pod.spec.activeDeadlineSeconds || !state.start_time) return;
+  const Duration left = state.start_time->since_epoch + std::chrono::seconds(*pod.spec.activeDeadlineSeconds) - wall.since_epoch;
+  if (left > Duration::zero())
+    wake_by(plan, now + left);
+  else
+    plan.end = PodEnd{"DeadlineExceeded", "Pod was active on the node longer than the specified deadline"};
+}
+
+// Debugging containers start once, whatever the others do, and are never started again.
+void plan_ephemeral(const api::Pod& pod, const PodState& state, TimePoint now, PodPlan& plan) {
+  for (const auto& container : pod.spec.ephemeralContainers) {
+    const auto& it = state.of(container.name);
+    if (!it.never_ran()) continue;
+    if (it.retry_at > now)
+      wake_by(plan, it.retry_at);
+    else
+      plan.start.push_back(container.name);
+  }
 }
 
 bool anything_running(const PodState& state) {
@@ -76,7 +108,7 @@ void plan_unhealthy(const api::Pod& pod, const PodState& state, PodPlan& plan) {
   const auto check = [&](const api::Container& container) {
     const auto& it = state.of(container.name);
     if (it.running() && it.liveness_failed && !it.stopping)
-      plan.kill.push_back({container.name, grace_of(pod), it.kill_message});
+      plan.kill.push_back({container.name, it.kill_grace.value_or(grace_of(pod)), it.kill_message});
   };
   for (const auto& container : pod.spec.initContainers) check(container);
   for (const auto& container : pod.spec.containers) check(container);
@@ -126,11 +158,14 @@ PodPlan plan_pod(const api::Pod& pod, const PodState& state, TimePoint now, Wall
     plan.forget = !anything_running(state);
     return plan;
   }
-  if (is_finished(pod, state)) {
-    kill_all(pod, state, grace_of(pod), plan);  // sidecars of a finished pod
+  if (state.end || is_finished(pod, state)) {
+    // What still runs of a finished pod: its sidecars; of one that was ended: all.
+    kill_all(pod, state, state.end ? state.end->grace.value_or(grace_of(pod)) : grace_of(pod), plan);
     plan.drop_sandbox = state.sandbox_up && !anything_running(state);
     return plan;
   }
+  plan_deadline(pod, state, now, wall, plan);
+  if (plan.end) return plan;
   if (!state.sandbox_up) {
     if (state.sandbox_retry_at > now)
       wake_by(plan, state.sandbox_retry_at);
@@ -140,6 +175,7 @@ PodPlan plan_pod(const api::Pod& pod, const PodState& state, TimePoint now, Wall
   }
   plan_unhealthy(pod, state, plan);
   if (plan_init(pod, state, now, plan)) plan_main(pod, state, now, plan);
+  plan_ephemeral(pod, state, now, plan);
   return plan;
 }
 

@@ -22,6 +22,7 @@ struct PodPlan {
   std::vector<std::string> start;       // containers to start now
   std::vector<Kill> kill;
   bool forget = false;                  // a deleted pod of which nothing runs: remove all traces, confirm the deletion
+  std::optional<PodEnd> end;            // the pod has come to its end as a whole: note it and ask again
   std::optional<TimePoint> wake;        // ask again at this time even if nothing happens
   bool operator==(const PodPlan&) const = default;
 };

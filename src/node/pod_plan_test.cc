@@ -132,6 +132,77 @@ TEST(PlanPod, sidecars_are_stopped_after_the_main_containers) {
   EXPECT_EQ(second.kill[0].container, "s");
 }
 
+TEST(PlanPod, sidecars_are_stopped_in_reverse_order) {
+  auto pod = pod_of(
+      R"({"restartPolicy":"Never","initContainers":[{"name":"s","restartPolicy":"Always"},
+          {"name":"t","restartPolicy":"Always"}],"containers":[{"name":"a"}]})");
+  pod.metadata.deletionTimestamp = kWall;
+  PodState state;
+  state.sandbox_up = true;
+  state.containers = {{"s", running()}, {"t", running()}, {"a", exited(0)}};
+  PodPlan plan = plan_pod(pod, state, kNow, kWall);
+  ASSERT_EQ(plan.kill.size(), 1u);
+  EXPECT_EQ(plan.kill[0].container, "t");
+  state.containers["t"].stopping = true;
+  EXPECT_TRUE(plan_pod(pod, state, kNow, kWall).kill.empty()) << "the first waits for the second";
+  state.containers["t"] = exited(0);
+  plan = plan_pod(pod, state, kNow, kWall);
+  ASSERT_EQ(plan.kill.size(), 1u);
+  EXPECT_EQ(plan.kill[0].container, "s");
+}
+
+TEST(PlanPod, a_pod_that_is_active_for_too_long_ends) {
+  auto pod = pod_of(kTwo);
+  pod.spec.activeDeadlineSeconds = 60;
+  PodState state;
+  state.sandbox_up = true;
+  state.containers = {{"a", running()}, {"b", running()}};
+  state.start_time = WallTime{kWall.since_epoch - 50s};
+  PodPlan plan = plan_pod(pod, state, kNow, kWall);
+  EXPECT_FALSE(plan.end);
+  EXPECT_EQ(plan.wake, kNow + 10s);
+  state.start_time = WallTime{kWall.since_epoch - 60s};
+  plan = plan_pod(pod, state, kNow, kWall);
+  ASSERT_TRUE(plan.end);
+  EXPECT_EQ(plan.end->reason, "DeadlineExceeded");
+  state.end = plan.end;
+  plan = plan_pod(pod, state, kNow, kWall);
+  EXPECT_EQ(plan.kill.size(), 2u);
+  EXPECT_TRUE(plan.start.empty());
+  state.containers = {{"a", exited(137)}, {"b", exited(0)}};
+  plan = plan_pod(pod, state, kNow, kWall);
+  EXPECT_TRUE(plan.drop_sandbox && plan.start.empty() && plan.kill.empty());
+}
+
+TEST(PlanPod, debugging_containers_start_once_beside_the_others) {
+  auto pod = pod_of(kInit);
+  api::EphemeralContainer debug;
+  debug.name = "d";
+  pod.spec.ephemeralContainers.push_back(debug);
+  PodState state;
+  state.sandbox_up = true;
+  state.containers = {{"i", running()}};
+  EXPECT_EQ(plan_pod(pod, state, kNow, kWall).start, Starts{"d"});
+  state.containers["d"] = exited(1);
+  EXPECT_TRUE(plan_pod(pod, state, kNow, kWall).start.empty());
+  state.containers = {{"i", exited(0)}, {"j", exited(0)}, {"a", exited(0)}, {"d", running()}};
+  pod.spec.restartPolicy = "Never";
+  const PodPlan plan = plan_pod(pod, state, kNow, kWall);
+  ASSERT_EQ(plan.kill.size(), 1u) << "a finished pod takes them along";
+  EXPECT_EQ(plan.kill[0].container, "d");
+}
+
+TEST(PlanPod, a_probe_may_have_a_grace_of_its_own) {
+  PodState state;
+  state.sandbox_up = true;
+  state.containers = {{"a", running()}, {"b", running()}};
+  state.containers["a"].liveness_failed = true;
+  state.containers["a"].kill_grace = 3s;
+  const auto plan = plan_pod(pod_of(kTwo), state, kNow, kWall);
+  ASSERT_EQ(plan.kill.size(), 1u);
+  EXPECT_EQ(plan.kill[0].grace, 3s);
+}
+
 TEST(PlanPod, a_container_that_failed_its_liveness_probe_is_killed_once) {
   PodState state;
   state.sandbox_up = true;

@@ -73,6 +73,27 @@ api::ContainerStatus container_status(const StatusInput& in, const api::Containe
   return out;
 }
 
+// Debugging containers are not restarted and are never ready.
+api::ContainerStatus ephemeral_status(const StatusInput& in, const api::EphemeralContainer& container) {
+  const ContainerState& it = in.state.of(container.name);
+  api::ContainerStatus out;
+  out.name = container.name;
+  out.image = it.image.empty() ? container.image : it.image;
+  out.imageID = it.image_id;
+  out.containerID = kubernetes_id(it.attempt.id);
+  if (it.running()) {
+    out.state.running = api::ContainerStateRunning{};
+    out.state.running->startedAt = it.attempt.started;
+  } else if (it.exited()) {
+    out.state.terminated = terminated(it.attempt);
+  } else {
+    out.state.waiting = api::ContainerStateWaiting{};
+    out.state.waiting->reason = it.waiting_reason.empty() ? "ContainerCreating" : it.waiting_reason;
+    out.state.waiting->message = it.waiting_message;
+  }
+  return out;
+}
+
 bool init_done(const api::Pod& pod, const PodState& state) {
   for (const auto& container : pod.spec.initContainers) {
     const auto& it = state.of(container.name);
@@ -84,6 +105,12 @@ bool init_done(const api::Pod& pod, const PodState& state) {
 // Source: kubelet's getPhase: what the containers have come to, seen through the restart policy.
 std::string phase_of(const StatusInput& in) {
   const auto& pod = in.pod;
+  if (in.state.end) {
+    const bool alive = std::any_of(in.state.containers.begin(), in.state.containers.end(),
+                                   [](const auto& item) { return item.second.running(); });
+    // Not before its containers have ended: who replaces the pod must not meet them.
+    return alive ? "Running" : "Failed";
+  }
   for (const auto& container : pod.spec.initContainers) {
     const auto& it = in.state.of(container.name);
     if (!is_sidecar(container) && it.exited() && !it.succeeded() && !wants_restart(pod, container, true, it))
@@ -168,6 +195,8 @@ void set_conditions(const StatusInput& in, api::PodStatus& status) {
     gates = gates && passed;
   }
   set_condition(conditions, "Ready", all_ready && gates, reason, message, in.now);
+  if (in.state.end && in.state.end->reason == "Evicted")
+    set_condition(conditions, "DisruptionTarget", true, "TerminationByKubelet", in.state.end->message, in.now);
   set_condition(conditions, "PodScheduled", true, "", "", in.now);
 }
 
@@ -210,6 +239,13 @@ api::PodStatus status_of(const StatusInput& in) {
   status.containerStatuses.clear();
   for (const auto& container : in.pod.spec.containers)
     status.containerStatuses.push_back(container_status(in, container, false));
+  status.ephemeralContainerStatuses.clear();
+  for (const auto& container : in.pod.spec.ephemeralContainers)
+    status.ephemeralContainerStatuses.push_back(ephemeral_status(in, container));
+  if (in.state.end) {
+    status.reason = in.state.end->reason;
+    status.message = in.state.end->message;
+  }
   // A phase that has been reached for good stays, whatever is forgotten here later.
   if (status.phase != "Succeeded" && status.phase != "Failed") status.phase = phase_of(in);
   set_conditions(in, status);

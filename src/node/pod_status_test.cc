@@ -127,6 +127,39 @@ TEST(PodStatus, transition_times_move_only_when_the_status_does) {
   EXPECT_EQ(conditions[0].lastTransitionTime, WallTime{3s});
 }
 
+TEST(PodStatus, an_ended_pod_is_failed_once_nothing_runs) {
+  const auto pod = pod_of("Always");
+  PodState state;
+  state.sandbox_up = true;
+  state.end = PodEnd{"Evicted", "The node was low on resource: memory."};
+  state.containers = {{"a", kRunning}, {"b", kDone}};
+  auto status = status_of({pod, state, "10.0.0.1", kWall});
+  EXPECT_EQ(status.phase, "Running");
+  EXPECT_EQ(condition(status, "DisruptionTarget"), "True");
+  state.containers["a"] = kFailed;
+  status = status_of({pod, state, "10.0.0.1", kWall});
+  EXPECT_EQ(status.phase, "Failed");
+  EXPECT_EQ(status.reason, "Evicted");
+  EXPECT_EQ(status.message, "The node was low on resource: memory.");
+}
+
+TEST(PodStatus, debugging_containers_are_shown) {
+  auto pod = pod_of("Always");
+  for (const char* name : {"d", "e", "f"}) {
+    pod.spec.ephemeralContainers.emplace_back();
+    pod.spec.ephemeralContainers.back().name = name;
+  }
+  PodState state;
+  state.sandbox_up = true;
+  state.containers = {{"a", kRunning}, {"b", kRunning}, {"d", kRunning}, {"e", kFailed}};
+  const auto status = status_of({pod, state, "10.0.0.1", kWall});
+  ASSERT_EQ(status.ephemeralContainerStatuses.size(), 3u);
+  EXPECT_TRUE(status.ephemeralContainerStatuses[0].state.running);
+  EXPECT_TRUE(status.ephemeralContainerStatuses[1].state.terminated);
+  EXPECT_TRUE(status.ephemeralContainerStatuses[2].state.waiting);
+  EXPECT_EQ(condition(status, "Ready"), "True") << "they do not count";
+}
+
 TEST(PodStatus, an_oom_kill_is_named) {
   const auto pod = pod_of("Never");
   PodState state;

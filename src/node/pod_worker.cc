@@ -5,16 +5,23 @@
 #include "base/deadline.h"
 #include "base/log.h"
 #include "base/task.h"
+#include "client/object.h"
+#include "node/container_build.h"
 #include "node/internal/container_start.h"
+#include "node/internal/hooks.h"
+#include "node/internal/image_step.h"
 #include "node/pod_resources.h"
 #include "node/pod_status.h"
 #include "node/probe.h"
+#include "node/static_pods.h"
 #include "schema/structs.h"
 
 namespace kinglet::node {
 namespace {
 
 constexpr Duration kRetryFirst = 500ms, kRetryMax = 2min;   // sandbox and volumes
+constexpr Duration kEvictionGrace = 1s;  // the node has no time
+constexpr Duration kPullErrorShown = 5s;
 constexpr Duration kVolumeRefresh = 60s;                    // upstream: 60-90 s
 constexpr Duration kStatusRetryFirst = 200ms, kStatusRetryMax = 10s;
 
@@ -32,16 +39,30 @@ bool is_own_condition(const std::string& type) {
 class PodWorker::Impl final : public ProbeTarget {
  public:
   Impl(const PodParts& parts, api::Pod pod)
-      : parts_(parts), pod_(std::move(pod)), tasks_(TaskGroup::WhenEmpty::finish) {}
+      : parts_(parts), tasks_(TaskGroup::WhenEmpty::finish) {
+    take_pod(std::move(pod));
+  }
 
   void update(api::Pod pod) {
-    pod_ = std::move(pod);
+    take_pod(std::move(pod));
     changed();
   }
   void removed() {
     gone_ = true;
     if (!pod_.metadata.deletionTimestamp) pod_.metadata.deletionTimestamp = parts_.clock.wall();
     changed();
+  }
+  void evict(const std::string& message) {
+    if (state_.end || pod_.metadata.deletionTimestamp) return;
+    state_.end = PodEnd{"Evicted", message, kEvictionGrace};
+    event(client::EventType::warning, "Evicted", message);
+    changed();
+  }
+  void set_mirror(std::string uid) {
+    if (mirror_uid_ == uid) return;
+    mirror_uid_ = std::move(uid);
+    written_.reset();
+    status_changed();
   }
   void refresh_volumes() {
     if (!parts_.volumes.refreshes(pod_)) return;
@@ -104,7 +125,15 @@ class PodWorker::Impl final : public ProbeTarget {
     for (const auto* list : {&pod_.spec.containers, &pod_.spec.initContainers})
       for (const auto& container : *list)
         if (container.name == name) return &container;
+    for (const auto& container : ephemeral_)
+      if (container.name == name) return &container;
     return nullptr;
+  }
+
+  void take_pod(api::Pod pod) {
+    pod_ = std::move(pod);
+    ephemeral_.clear();
+    for (const auto& container : pod_.spec.ephemeralContainers) ephemeral_.push_back(container_of(container));
   }
 
   Task<void> loop() {
@@ -113,7 +142,13 @@ class PodWorker::Impl final : public ProbeTarget {
     for (;;) {
       dirty_ = false;
       take_exits();
+      settle_pulls();
       const PodPlan plan = plan_pod(pod_, state_, parts_.clock.now(), parts_.clock.wall());
+      if (plan.end) {
+        state_.end = plan.end;
+        event(client::EventType::normal, plan.end->reason, plan.end->message);
+        continue;
+      }
       if (plan.forget) {
         if (co_await forget()) break;
         continue;
@@ -129,7 +164,52 @@ class PodWorker::Impl final : public ProbeTarget {
     std::optional<TimePoint> wake = plan.wake;
     const bool refresh = state_.sandbox_up && parts_.volumes.refreshes(pod_);
     if (refresh && (!wake || refresh_at_ < *wake)) wake = refresh_at_;
+    for (const auto& [name, container] : state_.containers)
+      if (container.waiting_reason == kErrImagePull && (!wake || container.pull_settles_at < *wake))
+        wake = container.pull_settles_at;
     return wake;
+  }
+
+  // A pull that has failed shows its error for a moment, and that it is waited for after that: as upstream.
+  void settle_pulls() {
+    for (auto& [name, container] : state_.containers) {
+      if (container.waiting_reason != kErrImagePull || container.pull_settles_at > parts_.clock.now()) continue;
+      const auto* spec = find_container(name);
+      const std::string text = fmt::format("Back-off pulling image \"{}\"", spec == nullptr ? "" : spec->image);
+      container.waiting_reason = kImagePullBackOff;
+      container.waiting_message = text + ": ErrImagePull: " + container.waiting_message;
+      event(client::EventType::normal, "BackOff", text, name);
+      event(client::EventType::warning, "Failed", "Error: ImagePullBackOff", name);
+    }
+  }
+
+  // Pulls for one container; a pod that is deleted does not wait for its image.
+  struct Puller final : ImagePuller {
+    Impl& worker;
+    std::string container;
+    Puller(Impl& w, std::string name) : worker(w), container(std::move(name)) {}
+    void tell(client::EventType type, const std::string& reason, const std::string& message) override {
+      worker.event(type, reason, message, container);
+    }
+    Task<Result<runtime::Pulled>> pull(runtime::PullRequest request) override {
+      std::optional<Result<runtime::Pulled>> out;
+      TaskGroup group;
+      group.add("pull", keep(group, std::move(request), out));
+      group.add("deletion", worker.cancel_when_deleted(group));
+      const auto ended = co_await group.run();
+      if (!out) co_return ended ? Error(Code::unavailable, "the pod is being deleted") : ended.error();
+      co_return std::move(*out);
+    }
+    Task<void> keep(TaskGroup& group, runtime::PullRequest request, std::optional<Result<runtime::Pulled>>& out) {
+      auto pulling = worker.parts_.runtime.images().pull(std::move(request));
+      out.emplace(co_await std::move(pulling));
+      group.cancel();
+    }
+  };
+
+  Task<void> cancel_when_deleted(TaskGroup& group) {
+    while (!pod_.metadata.deletionTimestamp) co_await wake_.wait();
+    group.cancel();
   }
 
   Task<void> sleep_until(std::optional<TimePoint> wake) {
@@ -204,7 +284,54 @@ class PodWorker::Impl final : public ProbeTarget {
     tasks_.add("stop " + kill.container, stop(container.attempt.id, kill.container, kill.grace));
   }
 
+  static Task<void> keep_outcome(TaskGroup& group, Task<Result<void>> task, std::optional<Result<void>>& out) {
+    out.emplace(co_await std::move(task));
+    group.cancel();
+  }
+  Task<void> cancel_when_ended(TaskGroup& group, std::string id) {
+    for (;;) {
+      const auto status = parts_.runtime.container(id);
+      if (!status || status->state != runtime::ContainerState::running) break;
+      co_await wake_.wait();
+    }
+    group.cancel();
+  }
+
+  // The handler before the stop. What is left of the grace after it.
+  Task<Duration> before_stop(std::string id, std::string name, Duration grace) {
+    const auto* spec = find_container(name);
+    if (spec == nullptr || !spec->lifecycle || !spec->lifecycle->preStop || grace <= Duration::zero()) co_return grace;
+    const TimePoint begun = parts_.clock.now();
+    std::optional<Result<void>> out;
+    TaskGroup group;
+    group.add("preStop", keep_outcome(group, run_hook(parts_, id, *spec, *spec->lifecycle->preStop, pod_ip(), grace), out));
+    group.add("end", cancel_when_ended(group, id));  // one that ends by itself is not waited for
+    const auto ended = co_await group.run();
+    if (ended && out && !*out) {
+      event(client::EventType::warning, "FailedPreStopHook", "PreStopHook failed", name);
+      log_.warn("preStop failed", kv("pod", pod_.metadata.name), kv("container", name), kv("error", out->error()));
+    }
+    co_return std::max<Duration>(grace - (parts_.clock.now() - begun), kStopGraceMin);
+  }
+
+  // The handler after the start; the containers after this one wait for it, and some rely on that.
+  Task<void> after_start(api::Container spec, std::string id) {
+    std::optional<Result<void>> out;
+    TaskGroup group;
+    group.add("postStart", keep_outcome(group, run_hook(parts_, id, spec, *spec.lifecycle->postStart, pod_ip(), kPostStartMax), out));
+    group.add("deletion", cancel_when_deleted(group));
+    const auto ended = co_await group.run();
+    if (!ended || !out || *out) co_return;
+    event(client::EventType::warning, "FailedPostStartHook", "PostStartHook failed", spec.name);
+    log_.warn("postStart failed", kv("pod", pod_.metadata.name), kv("container", spec.name), kv("error", out->error()));
+    auto& container = state_.containers[spec.name];
+    if (container.attempt.id != id || !container.running()) co_return;
+    begin_stop({spec.name, std::chrono::seconds(pod_.spec.terminationGracePeriodSeconds.value_or(30)), "FailedPostStartHook"});
+  }
+
   Task<void> stop(std::string id, std::string name, Duration grace) {
+    auto preparing = before_stop(id, name, grace);
+    grace = co_await std::move(preparing);
     const auto stopped = co_await parts_.runtime.stop_container(id, grace);
     auto& container = state_.containers[name];
     if (container.attempt.id == id) container.stopping = false;
@@ -262,7 +389,7 @@ class PodWorker::Impl final : public ProbeTarget {
     config.pod_uid = pod_.metadata.uid;
     config.pod_namespace = pod_.metadata.namespace_;
     config.pod_name = pod_.metadata.name;
-    config.hostname = hostname_of(pod_);
+    config.hostname = sandbox_hostname_of(pod_, parts_.dns.cluster_domain);
     config.hosts = pod_.spec.hostNetwork ? "" : hosts_file_of(pod_, address.ip, parts_.dns.cluster_domain);
     config.resolv_conf = resolv_conf_of(pod_, parts_.dns);
     config.cgroup_parent = cgroup_parent_of(pod_);
@@ -286,7 +413,16 @@ class PodWorker::Impl final : public ProbeTarget {
   }
 
   Task<void> start(api::Container spec) {
+    Puller puller(*this, spec.name);
+    auto ensuring = ensure_image(parts_, pod_, spec, puller);
+    const ImageStep image = co_await std::move(ensuring);
     auto& container = state_.containers[spec.name];
+    if (!image.present) {
+      note_failed_start(container, image.reason, image.message, parts_.clock.now());
+      container.pull_settles_at = parts_.clock.now() + std::min(container.backoff / 2, kPullErrorShown);
+      co_return;
+    }
+    if (pod_.metadata.deletionTimestamp) co_return;
     const int attempt = container.never_ran() ? 0 : container.restart_count + 1;
     auto started_task = start_container(parts_, pod_, spec, sandbox_id_, attempt);
     auto started = co_await std::move(started_task);
@@ -303,7 +439,11 @@ class PodWorker::Impl final : public ProbeTarget {
     after.waiting_message.clear();
     take_status(after, *status);
     after.phase = ContainerState::Phase::running;  // one that has ended already is found so by take_exits()
-    begin_running(spec, after, false);
+    if (spec.lifecycle && spec.lifecycle->postStart && status->state == runtime::ContainerState::running) {
+      auto hook = after_start(spec, *started.id);
+      co_await std::move(hook);
+    }
+    begin_running(spec, state_.containers[spec.name], false);
     if (status->state == runtime::ContainerState::exited) dirty_ = true;
     co_await remove_old_attempts(spec.name, attempt);
   }
@@ -319,7 +459,8 @@ class PodWorker::Impl final : public ProbeTarget {
 
   void begin_running(const api::Container& spec, ContainerState& container, bool adopted) {
     container.running_since = parts_.clock.now();
-    container.stopping = container.liveness_failed = false;
+    container.liveness_failed = false;
+    if (adopted) container.stopping = false;
     // An adopted container keeps the verdicts that the API has of it: a restart of kinglet makes nothing unready.
     bool was_started = false, was_ready = false;
     for (const auto* list : {&pod_.status.containerStatuses, &pod_.status.initContainerStatuses})
@@ -347,16 +488,18 @@ class PodWorker::Impl final : public ProbeTarget {
 
   Task<void> probe_loop(ProbeKind kind, api::Container spec, api::Probe probe, std::string id) {
     ExecTarget target(*this, id);
-    ProbeReport report = [this, kind, &spec, &id](const ProbeAnswer& answer, std::optional<bool> verdict) {
-      return take_answer(kind, spec, id, answer, verdict);
+    std::optional<Duration> grace;
+    if (probe.terminationGracePeriodSeconds) grace = std::chrono::seconds(*probe.terminationGracePeriodSeconds);
+    ProbeReport report = [this, kind, &spec, &id, grace](const ProbeAnswer& answer, std::optional<bool> verdict) {
+      return take_answer(kind, spec, id, grace, answer, verdict);
     };
     auto asking = run_probe(parts_.clock, parts_.random, probe, spec, target, report);
     co_await std::move(asking);
   }
 
   // False: this probe has nothing more to ask.
-  bool take_answer(ProbeKind kind, const api::Container& spec, const std::string& id, const ProbeAnswer& answer,
-                   std::optional<bool> verdict) {
+  bool take_answer(ProbeKind kind, const api::Container& spec, const std::string& id, std::optional<Duration> grace,
+                   const ProbeAnswer& answer, std::optional<bool> verdict) {
     auto& container = state_.containers[spec.name];
     if (container.attempt.id != id || !container.running()) return false;
     if (!answer.success && verdict.has_value())
@@ -375,6 +518,7 @@ class PodWorker::Impl final : public ProbeTarget {
       container.liveness_failed = true;
       container.kill_message = fmt::format("Container {} failed {} probe, will be restarted", spec.name,
                                            kind == ProbeKind::startup ? "startup" : "liveness");
+      container.kill_grace = grace;
     }
     if (ready != container.ready || started != container.startup_passed || failed != container.liveness_failed)
       changed();
@@ -422,12 +566,16 @@ class PodWorker::Impl final : public ProbeTarget {
     co_return std::nullopt;
   }
 
+  // What the API calls this pod; empty: it does not know it (a static pod without its mirror).
+  std::string api_uid() const { return is_static(pod_) ? mirror_uid_ : pod_.metadata.uid; }
+
   Task<void> confirm_deletion() {
     Duration pause = kStatusRetryFirst;
+    if (api_uid().empty()) co_return;
     for (;;) {
       client::DeleteOptions options;
       options.grace_seconds = 0;
-      options.uid = pod_.metadata.uid;
+      options.uid = api_uid();
       auto removed_task = parts_.api.remove(pods(), pod_.metadata.namespace_, pod_.metadata.name, options);
       const auto removed = co_await std::move(removed_task);
       if (removed || removed.is(Code::not_found) || removed.is(Code::conflict) || gone_) co_return;
@@ -460,6 +608,7 @@ class PodWorker::Impl final : public ProbeTarget {
   }
 
   Task<Result<void>> write_status() {
+    if (api_uid().empty()) co_return Result<void>();
     api::Pod base = pod_;
     if (written_) {
       // What we wrote last is newer than what the watch has brought; conditions of others are not ours to take back.
@@ -477,9 +626,9 @@ class PodWorker::Impl final : public ProbeTarget {
       base.status.conditions = std::move(conditions);
     }
     api::PodStatus status = status_of({base, state_, parts_.node_ip, parts_.clock.wall()});
-    if (written_ && status == *written_) co_return Result<void>();
+    if (written_ && status == *written_ && !overruled()) co_return Result<void>();
     json::Object metadata;
-    metadata["uid"] = pod_.metadata.uid;
+    metadata["uid"] = api_uid();
     json::Object patch;
     patch["metadata"] = std::move(metadata);
     patch["status"] = schema::to_json(status);
@@ -490,11 +639,24 @@ class PodWorker::Impl final : public ProbeTarget {
     const auto patched = co_await std::move(patched_task);
     if (!patched) co_return patched.error();
     written_ = std::move(status);
+    const auto stored = json::parse(patched->view());
+    if (stored) written_revision_ = client::revision_of(*stored);
     co_return Result<void>();
+  }
+
+  // Whether somebody has written over our conditions since: the server does, while it takes this node for lost.
+  bool overruled() const {
+    if (std::strtoull(pod_.metadata.resourceVersion.c_str(), nullptr, 10) <= written_revision_) return false;
+    return std::any_of(written_->conditions.begin(), written_->conditions.end(), [this](const auto& ours) {
+      const auto& all = pod_.status.conditions;
+      const auto stored = std::find_if(all.begin(), all.end(), [&](const auto& c) { return c.type == ours.type; });
+      return is_own_condition(ours.type) && (stored == all.end() || stored->status != ours.status);
+    });
   }
 
   const PodParts& parts_;
   api::Pod pod_;
+  std::vector<api::Container> ephemeral_;  // the pod's debugging containers, in the others' form
   TaskGroup tasks_;
   PodState state_;
   std::string sandbox_id_;
@@ -502,8 +664,10 @@ class PodWorker::Impl final : public ProbeTarget {
   Duration sandbox_pause_{};
   TimePoint refresh_at_{};
   bool dirty_ = true, status_dirty_ = true, gone_ = false;
+  std::string mirror_uid_;
   Signal wake_, status_wake_;
   std::optional<api::PodStatus> written_;
+  uint64_t written_revision_ = 0;
   Log log_{"kubelet"};
 };
 
@@ -511,6 +675,8 @@ PodWorker::PodWorker(const PodParts& parts, api::Pod pod) : impl_(std::make_uniq
 PodWorker::~PodWorker() = default;
 void PodWorker::update(api::Pod pod) { impl_->update(std::move(pod)); }
 void PodWorker::removed() { impl_->removed(); }
+void PodWorker::evict(const std::string& message) { impl_->evict(message); }
+void PodWorker::set_mirror(std::string uid) { impl_->set_mirror(std::move(uid)); }
 void PodWorker::container_ended() { impl_->changed(); }
 void PodWorker::refresh_volumes() { impl_->refresh_volumes(); }
 Task<Result<void>> PodWorker::run() { return impl_->run(); }

@@ -26,6 +26,10 @@ class PodWorker final {
   void removed();
   // A container of this pod has ended.
   void container_ended();
+  // The node is short of something: the pod ends at once and is Failed.
+  void evict(const std::string& message);
+  // A static pod's status goes to this object of the API; empty: there is none yet.
+  void set_mirror(std::string uid);
   // ConfigMaps or Secrets may have changed.
   void refresh_volumes();
 

@@ -3,6 +3,7 @@
 #include "base/deadline.h"
 #include "base/task.h"
 #include "net/client.h"
+#include "node/grpc_health.h"
 
 namespace kinglet::node {
 namespace {
@@ -19,17 +20,9 @@ std::string bracketed(const std::string& host) {
 }
 
 Task<ProbeAnswer> ask_http(Clock& clock, api::HTTPGetAction action, int port, std::string ip, Duration timeout) {
-  net::ClientRequest request;
-  const bool tls = action.scheme == "HTTPS";
-  const std::string path = action.path.empty() || action.path[0] != '/' ? "/" + action.path : action.path;
-  const std::string host = bracketed(action.host.empty() ? ip : action.host);
-  request.url = fmt::format("{}://{}:{}{}", tls ? "https" : "http", host, port, path);
-  request.tls.verify = false;  // the kubelet never verifies a probe's certificate
+  net::ClientRequest request = http_get_request(action, port, ip);
   request.timeout = timeout;
   request.body_bytes_max = kProbeBodyBytesMax;
-  request.headers.set("User-Agent", "kube-probe/1.34");
-  request.headers.set("Accept", "*/*");
-  for (const auto& header : action.httpHeaders) request.headers.set(header.name, header.value);
   auto response_task = net::fetch(clock, std::move(request));
   const auto response = co_await std::move(response_task);
   if (!response) {
@@ -40,7 +33,28 @@ Task<ProbeAnswer> ask_http(Clock& clock, api::HTTPGetAction action, int port, st
   if (response->status >= 200 && response->status < 400) co_return ProbeAnswer{true, ""};
   co_return ProbeAnswer{false, fmt::format("HTTP probe failed with statuscode: {}", response->status)};
 }
+
+Task<ProbeAnswer> ask_grpc(Clock& clock, std::string ip, api::GRPCAction action, Duration timeout) {
+  auto asking = ask_health(clock, std::move(ip), static_cast<uint16_t>(action.port), action.service.value_or(""), timeout);
+  const auto status = co_await std::move(asking);
+  if (!status) co_return ProbeAnswer{false, "error: " + status.error().message()};
+  if (*status == ServingStatus::serving) co_return ProbeAnswer{true, ""};
+  co_return ProbeAnswer{false, fmt::format("service unhealthy (responded with \"{}\")", text_of(*status))};
+}
 }  // namespace
+
+net::ClientRequest http_get_request(const api::HTTPGetAction& action, int port, const std::string& pod_ip) {
+  net::ClientRequest request;
+  const bool tls = action.scheme == "HTTPS";
+  const std::string path = action.path.empty() || action.path[0] != '/' ? "/" + action.path : action.path;
+  const std::string host = bracketed(action.host.empty() ? pod_ip : action.host);
+  request.url = fmt::format("{}://{}:{}{}", tls ? "https" : "http", host, port, path);
+  request.tls.verify = false;  // the kubelet never verifies a container's certificate
+  request.headers.set("User-Agent", "kube-probe/1.34");
+  request.headers.set("Accept", "*/*");
+  for (const auto& header : action.httpHeaders) request.headers.set(header.name, header.value);
+  return request;
+}
 
 const char* text_of(ProbeKind kind) {
   return kind == ProbeKind::startup ? "Startup" : kind == ProbeKind::readiness ? "Readiness" : "Liveness";
@@ -85,7 +99,11 @@ Task<ProbeAnswer> ask(Clock& clock, api::Probe probe, api::Container container, 
     if (!connected) co_return ProbeAnswer{false, connected.error().message()};
     co_return ProbeAnswer{true, ""};
   }
-  co_return ProbeAnswer{false, "gRPC probes are not supported by this version of kinglet"};
+  if (probe.grpc) {
+    auto asking = ask_grpc(clock, target.pod_ip(), *probe.grpc, timeout);
+    co_return co_await std::move(asking);
+  }
+  co_return ProbeAnswer{false, "the probe asks nothing"};
 }
 
 Task<void> run_probe(Clock& clock, Random& random, api::Probe probe, api::Container container,

@@ -8,6 +8,7 @@
 #include "base/clock.h"
 #include "base/random.h"
 #include "base/task_fwd.h"
+#include "net/client.h"
 
 namespace kinglet::node {
 
@@ -48,6 +49,9 @@ Task<ProbeAnswer> ask(Clock& clock, api::Probe probe, api::Container container, 
 using ProbeReport = std::function<bool(const ProbeAnswer&, std::optional<bool> verdict)>;
 Task<void> run_probe(Clock& clock, Random& random, api::Probe probe, api::Container container, ProbeTarget& target,
                      ProbeReport report);
+
+// As a probe or a lifecycle handler sends it; timeout and limits are the caller's.
+net::ClientRequest http_get_request(const api::HTTPGetAction& action, int port, const std::string& pod_ip);
 
 // A port number of the container by number or name; 0: no such port.
 int port_of(const schema::IntOrString& port, const api::Container& container);

@@ -12,7 +12,7 @@ def expect(condition, message):
 def pod(c, name, command, **spec):
     container = {"name": "main", "image": c.image, "imagePullPolicy": "Never", "command": ["/bin/sh", "-c", command]}
     for key in ("env", "envFrom", "volumeMounts", "readinessProbe", "livenessProbe", "startupProbe", "resources",
-                "securityContext", "ports", "terminationMessagePolicy"):
+                "securityContext", "ports", "terminationMessagePolicy", "lifecycle", "image", "imagePullPolicy"):
         if key in spec:
             container[key] = spec.pop(key)
     labels = spec.pop("labels", {"run": name})

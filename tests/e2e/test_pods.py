@@ -87,13 +87,6 @@ def test_what_is_missing_is_named_and_waited_for(c):
     c.kubectl("delete", "pod/waits", "cm/later", "--now")
 
 
-def test_missing_image_says_what_to_do(c):
-    c.kubectl("run", "noimage", "--image=example.org/not-here:1")
-    reason = eventually("it says so", lambda: status(c, "noimage")["state"].get("waiting", {}).get("message", ""))
-    expect("kinglet images import" in reason, reason)
-    c.kubectl("delete", "pod", "noimage", "--now")
-
-
 def test_init_containers_run_first_and_in_order(c):
     shared = [{"name": "shared", "mountPath": "/s"}]
     step = lambda name, text: {"name": name, "image": c.image, "imagePullPolicy": "Never",

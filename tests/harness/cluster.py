@@ -144,8 +144,8 @@ class Cluster:
     def kinglet(self, *args, **more):
         return self.host.run([self.binary("kinglet"), *args], check=False, **more)
 
-    def import_image(self, name="kinglet.test/busybox:1", cmd=("sh",), files=None, links=None):
-        """Packs an image and imports it: busybox by default."""
+    def pack_image(self, name, cmd=("sh",), files=None, links=None):
+        """Packs an image, busybox by default; returns the archive's path."""
         sys.path.insert(0, f"{SOURCE}/examples/hello")
         import pack
         import platform
@@ -156,6 +156,11 @@ class Cluster:
         links = links if links is not None else {f"/bin/{name}": "busybox" for name in applets}
         tar = f"{self.host.dir}/{re.sub(r'[^a-z0-9]', '-', name)}.tar"
         pack.pack(name, list(cmd), files, tar, pack.ARCHES.get(platform.machine(), platform.machine()), links)
+        return tar
+
+    def import_image(self, name="kinglet.test/busybox:1", cmd=("sh",), files=None, links=None):
+        """Packs an image and imports it; returns its name."""
+        tar = self.pack_image(name, cmd, files, links)
         done = self.kinglet("images", "import", "--data-dir", self.data, tar)
         if done.returncode != 0:
             raise Failed(f"images import: {done.stderr.strip()}")

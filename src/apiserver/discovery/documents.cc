@@ -126,6 +126,48 @@ json::Object aggregated_group(const Group& group) {
   return {{"metadata", std::move(metadata)}, {"versions", std::move(versions)}};
 }
 
+// metrics.k8s.io, which is answered (metrics_api.h) and never stored, and so is not in the
+// catalogue.
+constexpr std::string_view kMetrics = "metrics.k8s.io", kMetricsVersion = "v1beta1";
+struct MetricsKind {
+  const char *plural, *kind;
+  bool namespaced;
+};
+constexpr MetricsKind kMetricsKinds[] = {{"nodes", "NodeMetrics", false},
+                                         {"pods", "PodMetrics", true}};
+
+json::Object metrics_group() {
+  const json::Object version{{"groupVersion", group_version(kMetrics, kMetricsVersion)},
+                             {"version", kMetricsVersion}};
+  return {{"name", kMetrics}, {"versions", json::Array{version}}, {"preferredVersion", version}};
+}
+
+json::Array metrics_resources() {
+  json::Array out;
+  for (const auto& [plural, kind, namespaced] : kMetricsKinds)
+    out.emplace_back(json::Object{{"name", plural},
+                                  {"singularName", ""},
+                                  {"namespaced", namespaced},
+                                  {"kind", kind},
+                                  {"verbs", json::Array{"get", "list"}}});
+  return out;
+}
+
+json::Object aggregated_metrics() {
+  json::Array resources;
+  for (const auto& [plural, kind, namespaced] : kMetricsKinds)
+    resources.emplace_back(
+        json::Object{{"resource", plural},
+                     {"responseKind", kind_object(kMetrics, kMetricsVersion, kind)},
+                     {"scope", namespaced ? "Namespaced" : "Cluster"},
+                     {"singularResource", ""},
+                     {"verbs", json::Array{"get", "list"}}});
+  json::Object version{
+      {"version", kMetricsVersion}, {"resources", std::move(resources)}, {"freshness", "Current"}};
+  return {{"metadata", json::Object{{"name", kMetrics}}},
+          {"versions", json::Array{json::Value(std::move(version))}}};
+}
+
 std::string_view trim(std::string_view text) {
   while (!text.empty() && text.front() == ' ') text.remove_prefix(1);
   while (!text.empty() && text.back() == ' ') text.remove_suffix(1);
@@ -162,15 +204,16 @@ json::Value api_groups_document() {
   json::Array groups;
   for (const auto& group : schema::groups())
     if (!group.name.empty()) groups.emplace_back(group_object(group));
+  groups.emplace_back(metrics_group());
   return json::Object{
       {"kind", "APIGroupList"}, {"apiVersion", "v1"}, {"groups", std::move(groups)}};
 }
 
 std::optional<json::Value> api_group_document(std::string_view name) {
   const auto* group = find_group(name);
-  if (!group || name.empty()) return std::nullopt;
+  if ((!group && name != kMetrics) || name.empty()) return std::nullopt;
   json::Object out{{"kind", "APIGroup"}, {"apiVersion", "v1"}};
-  for (auto& item : group_object(*group)) out[item.key()] = item.value();
+  for (auto& item : group ? group_object(*group) : metrics_group()) out[item.key()] = item.value();
   return out;
 }
 
@@ -182,6 +225,7 @@ std::optional<json::Value> api_resources_document(std::string_view group,
     for (const auto* sub : sorted_subresources(*resource))
       rows.emplace_back(subresource_row(*resource, *sub));
   }
+  if (group == kMetrics && version == kMetricsVersion) rows = metrics_resources();
   if (rows.empty()) return std::nullopt;
   json::Object out{{"kind", "APIResourceList"}};
   if (!group.empty()) out["apiVersion"] = "v1";
@@ -194,6 +238,7 @@ json::Value aggregated_document(GroupSet set, std::string_view version) {
   json::Array items;
   for (const auto& group : schema::groups())
     if (group.name.empty() == (set == GroupSet::core)) items.emplace_back(aggregated_group(group));
+  if (set == GroupSet::named) items.emplace_back(aggregated_metrics());
   return json::Object{{"kind", "APIGroupDiscoveryList"},
                       {"apiVersion", fmt::format("apidiscovery.k8s.io/{}", version)},
                       {"metadata", json::Object()},

@@ -20,13 +20,6 @@ std::string host_header(const Url& url);
 Task<Result<std::unique_ptr<Transport>>> dial(Clock& clock, std::string host, uint16_t port,
                                               const ClientTls* tls, std::string alpn);
 
-// The same through an HTTP proxy (CONNECT), to `target`, which is https. `authorization`: "Basic ...", or empty.
-// Errors: unavailable also when the proxy refuses, with its status.
-Task<Result<std::unique_ptr<Transport>>> dial_through(Clock& clock, Url proxy, std::string authorization, Url target,
-                                                      ClientTls tls);
-// "Basic ..." of the user information in a URL ("http://user:password@host"); empty: it has none.
-std::string basic_authorization_of(const std::string& url);
-
 // TCP alone, to the first of the host's addresses that answers. Errors: unavailable.
 Task<Result<boost::asio::ip::tcp::socket>> connect_tcp(std::string host, uint16_t port);
 

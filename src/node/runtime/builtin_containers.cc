@@ -103,6 +103,10 @@ Task<Result<void>> BuiltinRuntime::build_container(ContainerRef container, Sandb
     spec.shm_dir = "/dev/shm";
   }
   if (!sandbox.config.host_network) spec.utsns_path = dir + "/uts";
+  if (!config.processes_of.empty()) {
+    KL_TRY(other, find_running(config.processes_of), "share processes");
+    spec.pidns_path = fmt::format("/proc/{}/ns/pid", other->record.process.pid);
+  }
   if (!sandbox.config.hosts.empty()) spec.hosts_file = dir + "/hosts";
   if (!sandbox.config.resolv_conf.empty()) spec.resolv_conf_file = dir + "/resolv.conf";
   if (!sandbox.config.hostname.empty()) spec.hostname_file = dir + "/hostname";

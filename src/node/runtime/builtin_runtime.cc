@@ -54,13 +54,15 @@ Result<std::unique_ptr<Runtime>> make_builtin_runtime(RuntimeOptions options, Cl
 
 BuiltinRuntime::BuiltinRuntime(RuntimeOptions options, std::unique_ptr<Cgroups> cgroups, Clock& clock, Random& random)
     : options_(std::move(options)), clock_(clock), random_(random), cgroups_(std::move(cgroups)) {
-  paths_.data = options_.data_dir + "/agent";
+  paths_.data = options_.data_dir;
   paths_.run = options_.run_dir;
   capabilities_ = own_capabilities();
   oom_score_adj_min_ = lowest_oom_score_adj();
   ImageStoreOptions images;
   images.directory = paths_.images();
   images.unpack_command = options_.unpack_command;
+  images.fetch_command = options_.fetch_command;
+  images.registries_file = options_.registries_file;
   images.used_images = [this] {
     std::set<std::string> used;
     for (const auto& [id, container] : containers_)

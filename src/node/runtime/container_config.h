@@ -79,6 +79,7 @@ struct ContainerConfig {
   std::vector<Device> devices;
   Security security;
   Resources resources;
+  std::string processes_of;  // the id of a running container whose PID namespace it joins; empty: one of its own
   int oom_score_adj = 0;
   bool tty = false;
   bool stdin_open = false, stdin_once = false;

@@ -96,7 +96,8 @@ class NewLayers {
     for (const auto& [id, path] : unfinished_) fs::remove_all(path, ignored);
   }
 
-  Result<void> unpack(const PlannedLayer& layer, TarReader& archive) {
+  // `bytes`: the layer as the archive has it, perhaps compressed.
+  Result<void> unpack(const PlannedLayer& layer, ByteSource& bytes) {
     const std::string path =
         fmt::format("{}/layers/{}{}-{}", dir_, kUnfinishedPrefix, ::getpid(), unfinished_.size());
     unfinished_[layer.diff_id] = path;
@@ -105,8 +106,7 @@ class NewLayers {
     if (failed) return errno_error(failed.value(), path);
     KL_TRY_FN(writer, LayerWriter::open(path + "/fs"));
     if (::chmod((path + "/fs").c_str(), 0755) != 0) return errno_error(errno, path);
-    EntrySource entry(archive);
-    HashedSource blob(entry, kLayerBytesMax);
+    HashedSource blob(bytes, kLayerBytesMax);
     const auto plain = decompress(blob);
     HashedSource tar(*plain, kLayerBytesMax);
     {
@@ -153,6 +153,41 @@ std::map<std::string, PlannedLayer> missing_layers(const std::string& images_dir
   return out;
 }
 
+// A directory in the form of an OCI layout, as a pull leaves it: what an archive would hold.
+Result<ArchiveContents> read_layout(const std::string& dir) {
+  ArchiveContents out;
+  const auto files = make_system_files();
+  size_t total = 0;
+  const auto add = [&](const std::string& name) -> Result<void> {
+    std::error_code failed;
+    const uint64_t size = fs::file_size(dir + "/" + name, failed);
+    if (failed) return errno_error(failed.value(), name);
+    out.files[name] = size;
+    if (size > kDocumentBytesMax) return {};
+    KL_TRY_FN(text, read_file(*files, dir + "/" + name, kDocumentBytesMax));
+    const size_t first = text.find_first_not_of(" \t\r\n");
+    if (first == std::string::npos || (text[first] != '{' && text[first] != '[')) return {};
+    total += text.size();
+    if (total > kDocumentsBytesMax) return Error(Code::too_large, "too much JSON");
+    out.documents[name] = std::move(text);
+    return {};
+  };
+  KL_CHECK_FN(add("index.json"));
+  KL_TRY_FN(blobs, files->list(dir + "/blobs/sha256"));
+  for (const auto& name : blobs)
+    if (name.size() == 64) KL_CHECK_FN(add("blobs/sha256/" + name));
+  return out;
+}
+
+Result<void> unpack_from_layout(const std::string& dir, const std::map<std::string, PlannedLayer>& missing,
+                                NewLayers& layers) {
+  for (const auto& [path, layer] : missing) {
+    KL_TRY_FN(file, open_source(dir + "/" + path));
+    KL_CHECK_FN(layers.unpack(layer, *file), "layer {}", path);
+  }
+  return {};
+}
+
 Result<void> unpack_missing(const std::string& archive_path, std::map<std::string, PlannedLayer> missing,
                             NewLayers& layers) {
   KL_TRY_FN(file, open_source(archive_path));
@@ -166,10 +201,18 @@ Result<void> unpack_missing(const std::string& archive_path, std::map<std::strin
     KL_TRY_FN(name, clean_entry_path(raw));
     const auto wanted = missing.find(name);
     if (wanted == missing.end() || archive_entry_filetype(entry) != AE_IFREG) continue;
-    KL_CHECK_FN(layers.unpack(wanted->second, reader), "layer {}", name);
+    EntrySource bytes(reader);
+    KL_CHECK_FN(layers.unpack(wanted->second, bytes), "layer {}", name);
     missing.erase(wanted);
   }
   return {};
+}
+}  // namespace
+
+namespace {
+Result<ArchiveContents> read_archive(const std::string& path) {
+  KL_TRY_FN(file, open_source(path));
+  return read_contents(*file);
 }
 }  // namespace
 
@@ -177,13 +220,16 @@ Result<std::vector<Image>> import_archive(const std::string& images_dir, const s
   std::error_code failed;
   fs::create_directories(images_dir + "/layers", failed);
   if (failed) return errno_error(failed.value(), images_dir);
-  KL_TRY_FN(file, open_source(archive_path));
-  KL_TRY_FN(contents, read_contents(*file));
+  const bool layout = fs::is_directory(archive_path, failed);
+  KL_TRY_FN(contents, layout ? read_layout(archive_path) : read_archive(archive_path));
   KL_TRY_FN(plan, plan_import(contents, this_platform()));
   contents = {};
   auto missing = missing_layers(images_dir, plan);
   NewLayers layers(images_dir);
-  if (!missing.empty()) KL_CHECK_FN(unpack_missing(archive_path, std::move(missing), layers));
+  if (layout)
+    KL_CHECK_FN(unpack_from_layout(archive_path, missing, layers));
+  else if (!missing.empty())
+    KL_CHECK_FN(unpack_missing(archive_path, std::move(missing), layers));
   KL_CHECK_FN(layers.publish());
   std::vector<Image> out;
   for (auto& planned : plan) {

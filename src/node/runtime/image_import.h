@@ -37,7 +37,7 @@ struct PlannedImage {
 // What the archive holds for this machine. Errors: invalid (says what is wrong, or for which machines it is).
 Result<std::vector<PlannedImage>> plan_import(const ArchiveContents& contents, const Platform& machine);
 
-// Imports `archive_path` into `images_dir`/layers. All layers or none are new afterwards; everything is on disk.
+// Imports `archive_path`, a tar or a directory in the form of an OCI layout, into `images_dir`/layers. All layers or none are new afterwards; everything is on disk.
 Result<std::vector<Image>> import_archive(const std::string& images_dir, const std::string& archive_path);
 
 // Where a layer's files are, and the record beside them that says how large they are.

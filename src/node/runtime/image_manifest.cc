@@ -115,6 +115,7 @@ Result<OciManifest> parse_oci_manifest(std::string_view text) {
   OciManifest out;
   out.config_digest = text_at(root, {"config", "digest"});
   if (!is_sha256_digest(out.config_digest)) return bad(kDocument, "no configuration");
+  out.config_bytes = json::int_at(root, {"config", "size"}, -1);
   const Value* layers = json::find(root, {"layers"});
   if (layers == nullptr || !layers->is_array()) return bad(kDocument, "no list \"layers\"");
   if (layers->get_array().size() > kLayersMax) return bad(kDocument, "too many layers");
@@ -122,6 +123,7 @@ Result<OciManifest> parse_oci_manifest(std::string_view text) {
     out.layer_digests.push_back(digest_of(layer));
     if (!is_sha256_digest(out.layer_digests.back()))
       return bad(kDocument, "a digest is not sha256");
+    out.layer_bytes.push_back(json::int_at(layer, {"size"}, -1));
   }
   return out;
 }

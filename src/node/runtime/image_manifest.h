@@ -38,6 +38,9 @@ bool runs_on(const Platform& wanted, const Platform& machine);
 struct OciManifest {
   std::string config_digest;
   std::vector<std::string> layer_digests;
+  // As the manifest says; -1: it does not.
+  int64_t config_bytes = -1;
+  std::vector<int64_t> layer_bytes;
 };
 Result<OciManifest> parse_oci_manifest(std::string_view text);
 

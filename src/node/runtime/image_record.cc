@@ -62,6 +62,7 @@ std::string print_images(const std::vector<Image>& images) {
     out["digests"] = strings_to_json(image.digests);
     out["layers"] = strings_to_json(image.layers);
     out["sizeBytes"] = image.size_bytes;
+    if (image.pinned) out["pinned"] = true;
     out["config"] = to_json(image.config);
     list.push_back(std::move(out));
   }
@@ -86,6 +87,7 @@ Result<std::vector<Image>> parse_images(std::string_view text) {
     image.digests = strings_of(item, "digests");
     image.layers = strings_of(item, "layers");
     image.size_bytes = static_cast<uint64_t>(json::int_at(item, {"sizeBytes"}));
+    image.pinned = json::bool_at(item, {"pinned"});
     if (const json::Value* config = json::find(item, {"config"})) image.config = config_of(*config);
     // These become paths.
     const bool sound = is_sha256_digest(image.id) &&

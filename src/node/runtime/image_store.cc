@@ -11,6 +11,8 @@
 #include "base/signal.h"
 #include "base/task.h"
 #include "base/worker.h"
+#include "net/crypto.h"
+#include "node/runtime/image_fetch.h"
 #include "node/runtime/image_import.h"
 #include "node/runtime/image_record.h"
 #include "node/runtime/image_reference.h"
@@ -37,6 +39,7 @@ std::vector<Image> merge_images(std::vector<Image> images, const std::vector<Ima
     };
     join(same->tags, image.tags);
     join(same->digests, image.digests);
+    same->pinned = same->pinned || image.pinned;
   }
   return images;
 }
@@ -46,6 +49,16 @@ std::vector<Image> sweep_images(std::vector<Image> images, const std::set<std::s
   std::erase_if(images, [&](const Image& image) {
     const bool named = !image.tags.empty() || !image.digests.empty();
     return !used.contains(image.id) && (unused || !named);
+  });
+  return images;
+}
+
+std::vector<Image> without_oldest_unused(std::vector<Image> images, const std::set<std::string>& used, uint64_t bytes) {
+  uint64_t freed = 0;
+  std::erase_if(images, [&](const Image& image) {
+    if (freed >= bytes || image.pinned || used.contains(image.id)) return false;
+    freed += image.size_bytes;
+    return true;
   });
   return images;
 }
@@ -67,6 +80,9 @@ Result<std::string> short_layer_name(const std::string& images_dir, const std::s
 }
 
 namespace {
+constexpr size_t kPullsAtOnce = 3;
+constexpr auto kDownloadKept = std::chrono::hours(72);
+
 // Who comes second waits. Cancelling a waiter or a holder lets the next one in.
 class Turn {
  public:
@@ -111,14 +127,20 @@ class Store final : public ImageStore {
     for (const auto& entry : fs::directory_iterator(options_.directory + "/layers", ignored))
       if (entry.path().filename().string().starts_with(kUnfinishedPrefix))
         fs::remove_all(entry.path(), ignored);
-    return {};
+    return remove_old_downloads();
   }
 
   Task<Result<std::vector<Image>>> import_archive(std::string path) override {
+    auto importing = import_from(std::move(path), true);
+    co_return co_await std::move(importing);
+  }
+
+  Task<Result<std::vector<Image>>> import_from(std::string path, bool pinned) {
     const auto turn = co_await turn_.take();
     if (!files_->exists(path)) co_return Error(Code::not_found, "{}: no such file", path);
     auto unpacked = co_await unpack(path);
     if (!unpacked) co_return std::move(unpacked.error()).with_context(fmt::format("import {}", path));
+    for (auto& image : *unpacked) image.pinned = pinned;
     KL_CHECK(save(merge_images(images_, *unpacked)), "import {}", path);
     std::vector<Image> out;
     for (const auto& image : *unpacked) {
@@ -126,6 +148,41 @@ class Store final : public ImageStore {
       out.push_back(std::move(found));
     }
     co_return std::move(out);
+  }
+
+  Task<Result<Pulled>> pull(PullRequest request) override {
+    KL_TRY(reference, normalize_reference(request.reference));
+    if (options_.fetch_command.empty()) co_return Error(Code::unavailable, "this store does not pull");
+    auto queueing = pull_turn(reference);
+    const auto turn = co_await std::move(queueing);
+    FetchRequest fetch;
+    fetch.reference = reference;
+    fetch.credentials = std::move(request.credentials);
+    fetch.registries_file = options_.registries_file;
+    fetch.directory = download_dir(reference);
+    fetch.images_dir = options_.directory;
+    if (const auto here = find(reference); here && request.only_if_changed)
+      for (const auto& name : here->digests) fetch.known_digests.push_back(name.substr(name.find('@') + 1));
+    auto fetching = run_fetch(std::move(fetch));
+    KL_TRY(fetched, co_await std::move(fetching));
+    Pulled out;
+    out.unchanged = fetched.unchanged;
+    out.bytes_received = fetched.bytes;
+    if (!fetched.unchanged) {
+      std::string layout = download_dir(reference);
+      auto importing = import_from(layout, false);
+      KL_CHECK(co_await std::move(importing));
+      std::function<Result<void>()> job = [layout] {
+        std::error_code ignored;  // what stays is taken up by the next pull, or swept away at the next start
+        fs::remove_all(layout, ignored);
+        return Result<void>();
+      };
+      auto removing = worker().run(std::move(job));
+      KL_CHECK(co_await std::move(removing));
+    }
+    KL_TRY(image, find(reference));
+    out.image = std::move(image);
+    co_return out;
   }
 
   std::vector<Image> list() const override { return images_; }
@@ -159,8 +216,20 @@ class Store final : public ImageStore {
 
   Task<Result<ImageGc>> collect(bool unused_images) override {
     const auto turn = co_await turn_.take();
-    ImageGc out;
     auto kept = sweep_images(images_, options_.used_images(), unused_images);
+    auto keeping = keep_only(std::move(kept));
+    co_return co_await std::move(keeping);
+  }
+
+  Task<Result<ImageGc>> free_space(uint64_t bytes) override {
+    const auto turn = co_await turn_.take();
+    auto kept = without_oldest_unused(images_, options_.used_images(), bytes);
+    auto keeping = keep_only(std::move(kept));
+    co_return co_await std::move(keeping);
+  }
+
+  Task<Result<ImageGc>> keep_only(std::vector<Image> kept) {
+    ImageGc out;
     out.images = static_cast<int>(images_.size() - kept.size());
     // First the index, then the files: what the index names is always there.
     if (out.images > 0) KL_CHECK(save(std::move(kept)));
@@ -176,6 +245,17 @@ class Store final : public ImageStore {
   }
 
  private:
+  // Pulls that nobody has taken up for a while: the image is not wanted any more.
+  Result<void> remove_old_downloads() {
+    const std::string dir = options_.directory + "/downloads";
+    std::error_code ignored;
+    for (const auto& entry : fs::directory_iterator(dir, ignored)) {
+      const auto age = fs::file_time_type::clock::now() - fs::last_write_time(entry.path(), ignored);
+      if (age > kDownloadKept) fs::remove_all(entry.path(), ignored);
+    }
+    return {};
+  }
+
   std::string index_path() const { return options_.directory + "/index.json"; }
 
   Result<void> save(std::vector<Image> images) {
@@ -239,6 +319,54 @@ class Store final : public ImageStore {
     co_return parse_images(exit->out);
   }
 
+  // The same image is pulled by one at a time, and only a few at once.
+  class PullTurn {
+   public:
+    PullTurn(Store& store, std::string reference) : store_(&store), reference_(std::move(reference)) {
+      store_->pulling_.insert(reference_);
+    }
+    PullTurn(PullTurn&& other) noexcept
+        : store_(std::exchange(other.store_, nullptr)), reference_(std::move(other.reference_)) {}
+    ~PullTurn() {
+      if (store_ == nullptr) return;
+      store_->pulling_.erase(reference_);
+      store_->pull_ended_.notify_all();
+    }
+
+   private:
+    Store* store_;
+    std::string reference_;
+  };
+  Task<PullTurn> pull_turn(std::string reference) {
+    while (pulling_.size() >= kPullsAtOnce || pulling_.contains(reference)) co_await pull_ended_.wait();
+    co_return PullTurn(*this, std::move(reference));
+  }
+
+  std::string download_dir(const std::string& reference) const {
+    return fmt::format("{}/downloads/{}", options_.directory, net::to_hex(net::sha256(reference)).substr(0, 16));
+  }
+
+  Task<Result<Fetched>> run_fetch(FetchRequest request) {
+    Command command;
+    command.argv = options_.fetch_command;
+    command.input = print_fetch(request);  // not an argument: everybody may read those
+    auto running = run_process(std::move(command));
+    auto exit = co_await std::move(running);
+    if (!exit) co_return std::move(exit.error());
+    if (exit->code == 0) co_return parse_fetched(exit->out);
+    // "<reason>\t<message>"
+    const std::string line = exit->err.substr(0, exit->err.find('\n'));
+    const size_t tab = line.find('\t');
+    if (tab == std::string::npos) co_return Error(Code::unavailable, "the fetching process ended with {}", exit->code);
+    co_return Error(code_of_reason(line.substr(0, tab)), line.substr(tab + 1));
+  }
+
+  static Code code_of_reason(const std::string& reason) {
+    for (const Code code : {Code::not_found, Code::unauthorized, Code::invalid, Code::io, Code::bad_request, Code::too_large})
+      if (reason == reason_of(code)) return code;
+    return Code::unavailable;
+  }
+
   static Result<int> remove_layers(const std::string& dir, const std::set<std::string>& keep) {
     int removed = 0;
     std::error_code failed;
@@ -266,6 +394,8 @@ class Store final : public ImageStore {
   std::unique_ptr<Files> files_;
   std::vector<Image> images_;
   Turn turn_;
+  std::set<std::string> pulling_;
+  Signal pull_ended_;
   std::unique_ptr<Worker> worker_;
 };
 }  // namespace

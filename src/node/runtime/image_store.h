@@ -2,6 +2,7 @@
 //   <dir>/index.json            the images (image_record.h)
 //   <dir>/layers/<hex>/fs       a layer's files, in overlayfs' form; <hex> is its diff id
 //   <dir>/layers/<hex>/layer.json
+//   <dir>/downloads/<16 hex>    what a pull has fetched so far: an OCI layout (image_fetch.h)
 //   <dir>/l/<16 hex>            short names for the above: mount(2) takes one page of options
 #pragma once
 #include <functional>
@@ -24,6 +25,9 @@ struct ImageStoreOptions {
   std::string directory;
   std::vector<std::string> unpack_command;  // as in RuntimeOptions
   std::function<std::set<std::string>()> used_images;  // ids that containers were made of
+  // Our own binary with the hidden command that reads a FetchRequest and runs fetch_image(); empty: no pulls.
+  std::vector<std::string> fetch_command = {};
+  std::string registries_file = {};
 };
 std::unique_ptr<ImageStore> make_image_store(ImageStoreOptions options);
 
@@ -34,5 +38,8 @@ Result<std::string> short_layer_name(const std::string& images_dir, const std::s
 std::vector<Image> merge_images(std::vector<Image> images, const std::vector<Image>& added);
 // Drops images that nothing names (or, with `unused`, that nothing uses) and that are not in `used`.
 std::vector<Image> sweep_images(std::vector<Image> images, const std::set<std::string>& used, bool unused);
+
+// What free_space() leaves.
+std::vector<Image> without_oldest_unused(std::vector<Image> images, const std::set<std::string>& used, uint64_t bytes);
 
 }  // namespace kinglet::runtime

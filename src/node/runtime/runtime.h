@@ -150,6 +150,9 @@ struct RuntimeOptions {
   std::string crun = "crun", conmon = "conmon";   // absolute, or looked up in PATH
   // Our own binary with the hidden command that ends in unpack_main(); empty: unpack in this process (tests).
   std::vector<std::string> unpack_command;
+  // Likewise, for pulls (ImageStoreOptions::fetch_command); empty: no pulls.
+  std::vector<std::string> fetch_command = {};
+  std::string registries_file = "/etc/kinglet/registries.yaml";
   uint64_t log_bytes_max = 10 << 20;
   int log_files_max = 5;  // per container, the current one included
 };

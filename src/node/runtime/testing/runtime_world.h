@@ -33,7 +33,7 @@ inline std::string why_not_here() {
 
 inline RuntimeOptions options_in(const std::string& dir) {
   RuntimeOptions options;
-  options.data_dir = dir + "/data";
+  options.data_dir = dir + "/data/agent";
   options.run_dir = dir + "/run";
   options.cgroup_root = "/kinglet-test-" + std::filesystem::path(dir).filename().string();
   options.conmon_cgroup = options.cgroup_root + "-conmon";
