@@ -15,6 +15,7 @@
 
 namespace kinglet::client {
 class Informers;
+class NodeLiveness;
 }
 
 namespace kinglet::controllers {
@@ -23,6 +24,8 @@ struct Options {
   std::string root_ca;  // PEM, published in every namespace as ConfigMap kube-root-ca.crt; empty: not published
   Duration node_grace = std::chrono::seconds(40);          // without a sign of life before a node is Unknown
   Duration node_startup_grace = std::chrono::seconds(60);  // the same before its first sign
+  // Knows more about some nodes than their leases tell, and sooner; outlives the controllers. Null: nobody does.
+  client::NodeLiveness* liveness = nullptr;
   size_t terminated_pods_max = 12'500;                     // beyond it the oldest are removed
 };
 
