@@ -3,7 +3,6 @@
 #include <set>
 
 #include "api/coordination.h"
-#include "base/deadline.h"
 #include "base/task.h"
 #include "node/image_keeper.h"
 #include "node/static_pods.h"
@@ -162,23 +161,8 @@ Task<void> NodeAgent::keep_registered() {
       const auto again = co_await register_node();
       if (again) continue;
     }
-    auto next = announced();
-    auto pausing = with_deadline(parts_.clock, kStatusCheck, std::move(next));
-    (void)co_await std::move(pausing);
+    co_await parts_.clock.sleep(kStatusCheck);
   }
-}
-
-Task<Result<void>> NodeAgent::announced() {
-  while (!announce_due_) co_await announce_.wait();
-  announce_due_ = false;
-  written_.reset();
-  co_return Result<void>();
-}
-
-void NodeAgent::announce(const std::string& address) {
-  if (!address.empty()) identity_.ip = address;
-  announce_due_ = true;
-  announce_.notify_all();
 }
 
 Task<Result<void>> NodeAgent::register_node() {
