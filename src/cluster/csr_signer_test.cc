@@ -117,18 +117,21 @@ TEST(PlanCsr, leaves_a_signed_request_alone) {
   EXPECT_EQ(plan_csr(object, {}).what, CsrPlan::Do::nothing);
 }
 
-// Keeps the last object written to each subresource.
+// Keeps the last object written to each subresource, and what was created by name.
 class LastWrite final : public client::Api {
  public:
   std::map<std::string, json::Value> written;
+  std::map<std::string, Bytes> stored;
   Task<Result<Bytes>> update(const schema::Resource&, std::string, std::string, std::string object,
                              client::WriteOptions, std::string subresource) override {
     auto parsed = json::parse(object);
     written[subresource] = parsed.value();
     co_return Bytes(object);
   }
-  Task<Result<Bytes>> get(const schema::Resource&, std::string, std::string) override {
-    co_return refused();
+  Task<Result<Bytes>> get(const schema::Resource&, std::string, std::string name) override {
+    const auto found = stored.find(name);
+    if (found == stored.end()) co_return Error(Code::not_found, "{}", name);
+    co_return found->second;
   }
   Task<Result<client::ObjectList>> list(const schema::Resource&, std::string,
                                         client::ListOptions) override {
@@ -138,9 +141,11 @@ class LastWrite final : public client::Api {
                                                      client::ListOptions) override {
     co_return refused();
   }
-  Task<Result<Bytes>> create(const schema::Resource&, std::string, std::string,
+  Task<Result<Bytes>> create(const schema::Resource&, std::string, std::string object,
                              client::WriteOptions, std::string, std::string) override {
-    co_return refused();
+    const auto parsed = json::parse(object);
+    stored[std::string(json::text_at(*parsed, {"metadata", "name"}))] = Bytes(object);
+    co_return Bytes(object);
   }
   Task<Result<Bytes>> patch(const schema::Resource&, std::string, std::string, client::PatchType,
                             std::string, client::WriteOptions, std::string) override {
@@ -210,6 +215,36 @@ TEST_F(Signer, says_why_it_does_not_sign) {
   const auto text = json::print(api.written.at("status"));
   EXPECT_NE(text.find("SignerValidationFailure"), std::string::npos);
   EXPECT_EQ(text.find("\"certificate\""), std::string::npos);
+}
+
+constexpr const char* kBinding = "edge-1.node-key.kinglet.io";
+
+TEST_F(Signer, binds_the_name_to_the_key_that_gets_its_certificate) {
+  handle(request(kNode, kKubelet, kClientUsages, "system:bootstrap:server"));
+  EXPECT_FALSE(api.stored.contains(kBinding));
+  handle(api.written.at("approval"));
+  ASSERT_TRUE(api.stored.contains(kBinding));
+  NodeNames names(api);
+  const auto key = net::read_csr(kNode)->public_key_sha256;
+  const auto run = [&](Task<Result<void>> task) {
+    return kinglet::testing::run_task(loop, *clock, std::move(task));
+  };
+  EXPECT_TRUE(run(names.check("edge-1", key)));
+  EXPECT_TRUE(run(names.check("edge-1", "another")).is(Code::already_exists));
+  EXPECT_TRUE(run(names.may_take("edge-1", "another"))) << "without a Node the name is free";
+  api.stored["edge-1"] = Bytes("{}");
+  EXPECT_TRUE(run(names.may_take("edge-1", key)));
+  EXPECT_TRUE(run(names.may_take("edge-1", "another")).is(Code::already_exists));
+}
+
+TEST_F(Signer, denies_a_name_that_another_machine_has) {
+  api.stored["edge-1"] = Bytes("{}");  // a Node, of a key that is not this one
+  handle(request(kNode, kKubelet, kClientUsages, "system:bootstrap:server"));
+  const auto& condition = api.written.at("approval").at("status").at("conditions").as_array().at(0);
+  EXPECT_EQ(json::text_at(condition, {"type"}), "Denied");
+  EXPECT_NE(json::text_at(condition, {"message"}).find("kubectl delete node edge-1"),
+            std::string_view::npos);
+  EXPECT_FALSE(api.written.contains("status"));
 }
 
 }  // namespace
