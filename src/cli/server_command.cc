@@ -13,6 +13,7 @@
 #include "base/task_group.h"
 #include "cli/commands.h"
 #include "cli/connection.h"
+#include "cli/follow_addresses.h"
 #include "cli/internal/run_to_end.h"
 #include "cli/options.h"
 #include "cli/server_setup.h"
@@ -62,6 +63,7 @@ Task<Result<void>> run_all(Files& files, Clock& clock, Random& random, const Ser
     log.info("ready", kv("version", kVersion), kv("port", setup.options.https_listen_port),
              kv("kubeconfig", setup.options.write_kubeconfig));
     if (node) everything.add("node", node->run());
+    everything.add("addresses", follow_addresses(*control, node.get(), setup));
     ::malloc_trim(0);  // what starting needed is not needed again
   };
   everything.add("control plane", control->run(ready));

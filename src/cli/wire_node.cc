@@ -109,6 +109,7 @@ class Wired final : public NodeSide {
   }
 
   net::Handler* kubelet() override { return &kubelet_; }
+  void announce(const std::string& address) override { agent_.announce(address); }
 
  private:
   std::unique_ptr<client::Informers> informers_;

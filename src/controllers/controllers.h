@@ -16,6 +16,7 @@
 
 namespace kinglet::client {
 class Informers;
+class NodeLiveness;
 }
 
 namespace kinglet::controllers {
@@ -27,6 +28,8 @@ struct Options {
   std::string root_ca;  // PEM, published in every namespace as ConfigMap kube-root-ca.crt; empty: not published
   Duration node_grace = std::chrono::seconds(40);          // without a sign of life before a node is Unknown
   Duration node_startup_grace = std::chrono::seconds(60);  // the same before its first sign
+  // Knows more about some nodes than their leases tell, and sooner; outlives the controllers. Null: nobody does.
+  client::NodeLiveness* liveness = nullptr;
   // The file of a time zone ("Europe/Berlin"), for CronJobs; without it only UTC is known.
   std::function<Result<std::string>(const std::string& name)> read_time_zone;
   std::string storage_dir = "/var/lib/kinglet/storage";  // where local-path volumes are, on each node

@@ -3,6 +3,7 @@
 #include <set>
 
 #include "api/coordination.h"
+#include "base/deadline.h"
 #include "base/task.h"
 #include "node/image_keeper.h"
 #include "node/static_pods.h"
@@ -161,8 +162,23 @@ Task<void> NodeAgent::keep_registered() {
       const auto again = co_await register_node();
       if (again) continue;
     }
-    co_await parts_.clock.sleep(kStatusCheck);
+    auto next = announced();
+    auto pausing = with_deadline(parts_.clock, kStatusCheck, std::move(next));
+    (void)co_await std::move(pausing);
   }
+}
+
+Task<Result<void>> NodeAgent::announced() {
+  while (!announce_due_) co_await announce_.wait();
+  announce_due_ = false;
+  written_.reset();
+  co_return Result<void>();
+}
+
+void NodeAgent::announce(const std::string& address) {
+  if (!address.empty()) identity_.ip = address;
+  announce_due_ = true;
+  announce_.notify_all();
 }
 
 Task<Result<void>> NodeAgent::register_node() {

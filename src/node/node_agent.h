@@ -34,6 +34,10 @@ class NodeAgent final {
   // Until cancelled, or until the runtime fails for good. Containers keep running.
   Task<Result<void>> run();
 
+  // The server may think otherwise of this node than it did (it was away, or we were): the status is written anew at
+  // once. `address` is the node's from now on; empty: as before.
+  void announce(const std::string& address);
+
   // Null: no such pod here. By namespace and name.
   const PodWorker* find(const std::string& ns, const std::string& name) const;
   std::vector<const PodWorker*> workers() const;
@@ -44,6 +48,7 @@ class NodeAgent final {
   Task<Result<void>> start_runtime();
   Task<void> follow_containers();
   Task<void> keep_registered();
+  Task<Result<void>> announced();
   Task<Result<void>> register_node();
   Task<void> keep_lease();
   Task<Result<void>> renew_lease();
@@ -84,6 +89,8 @@ class NodeAgent final {
   TimePoint written_at_{};
   bool runtime_ready_ = false;
   Signal ready_;
+  bool announce_due_ = false;
+  Signal announce_;
   Log log_{"node"};
 };
 
