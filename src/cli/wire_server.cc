@@ -230,6 +230,9 @@ class Wired final : public ControlPlane {
     controllers::Options options;
     options.root_ca = setup_.pki.server_ca.certificate_pem;
     options.liveness = &nodes_;
+    options.cluster_cidr = setup_.options.cluster_cidr;
+    if (!setup_.options.disable_agent) options.own_node = setup_.node_name;
+    options.own_node_cidr = setup_.pod_cidr;
     options.read_time_zone = read_time_zone;
     options.storage_dir = setup_.options.data_dir + "/storage";
     options.remove_directory = [this](std::string node, std::string path) {

@@ -21,6 +21,7 @@ class All final : public Controllers {
                             make_volume_protection})
       runners_.push_back(make(deps_));
     if (!options_.root_ca.empty()) runners_.push_back(make_root_ca(deps_));
+    if (!options_.cluster_cidr.empty()) runners_.push_back(make_node_ipam(deps_));
     collector_ = make_garbage_collector(deps_);
   }
 

@@ -30,6 +30,8 @@ struct Options {
   Duration node_startup_grace = std::chrono::seconds(60);  // the same before its first sign
   // Knows more about some nodes than their leases tell, and sooner; outlives the controllers. Null: nobody does.
   client::NodeLiveness* liveness = nullptr;
+  std::string cluster_cidr;  // of all pods; nodes get their parts of it. Empty: they do not
+  std::string own_node, own_node_cidr;  // the part that is kept for the server's own node; empty: none
   // The file of a time zone ("Europe/Berlin"), for CronJobs; without it only UTC is known.
   std::function<Result<std::string>(const std::string& name)> read_time_zone;
   std::string storage_dir = "/var/lib/kinglet/storage";  // where local-path volumes are, on each node

@@ -32,6 +32,7 @@ RunnerPtr make_endpoints(const Deps& deps);
 RunnerPtr make_namespace(const Deps& deps);
 RunnerPtr make_service_account(const Deps& deps);
 RunnerPtr make_root_ca(const Deps& deps);
+RunnerPtr make_node_ipam(const Deps& deps);  // options.cluster_cidr was checked with the flags
 RunnerPtr make_node_lifecycle(const Deps& deps);
 RunnerPtr make_taint_eviction(const Deps& deps);
 RunnerPtr make_pod_gc(const Deps& deps);
