@@ -87,19 +87,6 @@ def test_last_words_come_from_the_log_when_asked(c):
     c.kubectl("delete", "pod", "words", "--now")
 
 
-def test_debug_containers_see_their_target(c):
-    run(c, "patient", "sleep 3600")
-    ready(c, "patient")
-    done = c.try_kubectl("debug", "patient", f"--image={c.image}", "--image-pull-policy=Never", "--target=main", "--container=doctor",
-                         "--", "sh", "-c", "ps; echo done; sleep 3600")
-    expect(done.returncode == 0, done.stderr)
-    eventually("it runs", lambda: "sleep 3600" in c.try_kubectl("logs", "patient", "-c", "doctor").stdout)
-    states = c.get("pod", "patient")["status"]["ephemeralContainerStatuses"]
-    expect(states[0]["name"] == "doctor" and "running" in states[0]["state"], states)
-    expect(status(c, "patient")["restartCount"] == 0, "the target is left alone")
-    c.kubectl("delete", "pod", "patient", "--now")
-
-
 def test_kubectl_top_tells_what_is_used(c):
     run(c, "busy", "while :; do :; done")
     ready(c, "busy")
