@@ -6,6 +6,7 @@
 
 namespace kinglet::cli {
 
+int agent_command(const std::vector<std::string>& args);
 int server_command(const std::vector<std::string>& args);
 int token_command(const std::vector<std::string>& args);
 int images_command(const std::vector<std::string>& args);

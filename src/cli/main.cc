@@ -20,6 +20,7 @@ struct CommandRow {
 
 constexpr CommandRow kCommands[] = {
     {"server", kinglet::cli::server_command, "run a cluster's control plane and this machine's node"},
+    {"agent", kinglet::cli::agent_command, "run this machine as a node of a cluster whose server is elsewhere"},
     {"token", kinglet::cli::token_command, "make, list and delete tokens with which machines join"},
     {"images", kinglet::cli::images_command, "import, list and remove container images of this node"},
     {"check", kinglet::cli::check_command, "say what this machine lacks, and how to mend it"},

@@ -46,6 +46,8 @@ void add_flags(CLI::App& app, ServerOptions& o) {
   app.add_option("--cluster-cidr", o.cluster_cidr, "addresses of pods")->multi_option_policy(one)->capture_default_str();
   app.add_option("--service-cidr", o.service_cidr, "addresses of services")
       ->multi_option_policy(one)->capture_default_str();
+  app.add_option("--flannel-backend", o.flannel_backend, "how pods reach other nodes' pods: vxlan, host-gw or none")
+      ->multi_option_policy(one)->capture_default_str();
   app.add_option("--service-node-port-range", o.service_node_port_range, "ports of NodePort services")
       ->multi_option_policy(one)->capture_default_str();
   app.add_option("--cluster-dns", o.cluster_dns, "address of the cluster's DNS (default: the tenth of --service-cidr)")
@@ -187,6 +189,8 @@ Result<void> check_options(const ServerOptions& o) {
   const auto inside = [](const auto& a, const auto& b) { return a.network() == b.network() || a.is_subnet_of(b); };
   if (inside(pods, services) || inside(services, pods))
     return in_flag("service-cidr", o.service_cidr + " overlaps --cluster-cidr " + o.cluster_cidr);
+  if (o.flannel_backend != "vxlan" && o.flannel_backend != "host-gw" && o.flannel_backend != "none")
+    return in_flag("flannel-backend", "\"" + o.flannel_backend + "\" is not one of vxlan, host-gw, none");
   if (!o.cluster_dns.empty()) {
     boost::system::error_code bad;
     const auto dns = boost::asio::ip::make_address_v4(o.cluster_dns, bad);

@@ -31,6 +31,7 @@ struct ServerOptions {
   std::vector<std::string> node_taints;  // k=v:Effect
   std::string cluster_cidr = "10.42.0.0/16";
   std::string service_cidr = "10.43.0.0/16";
+  std::string flannel_backend = "vxlan";  // vxlan, host-gw, none
   std::string service_node_port_range = "30000-32767";
   std::string cluster_dns;  // empty: the tenth address of service_cidr
   std::string cluster_domain = "cluster.local";

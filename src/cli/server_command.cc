@@ -13,6 +13,7 @@
 #include "base/task_group.h"
 #include "cli/commands.h"
 #include "cli/connection.h"
+#include "cli/follow_addresses.h"
 #include "cli/internal/run_to_end.h"
 #include "cli/options.h"
 #include "cli/server_setup.h"
@@ -44,6 +45,14 @@ Task<Result<void>> wait_for_signal(TaskGroup& everything, const Log& log) {
   co_return Result<void>();
 }
 
+// Without a cable the machine has no address that pods could reach; the node's address on the pod network always is one.
+Task<void> publish_gateway(ControlPlane& control, NodeSide& node, const Log& log) {
+  std::string gateway = co_await node.gateway();
+  auto publishing = control.publish_address(std::move(gateway));
+  const auto published = co_await std::move(publishing);
+  if (!published) log.warn("the API's address for pods is not published", kv("error", published.error()));
+}
+
 Task<Result<void>> run_all(Files& files, Clock& clock, Random& random, const ServerSetup& setup) {
   const Log log("kinglet");
   KL_TRY(control, make_control_plane(files, clock, random, setup));
@@ -62,6 +71,9 @@ Task<Result<void>> run_all(Files& files, Clock& clock, Random& random, const Ser
     log.info("ready", kv("version", kVersion), kv("port", setup.options.https_listen_port),
              kv("kubeconfig", setup.options.write_kubeconfig));
     if (node) everything.add("node", node->run());
+    everything.add("addresses", follow_addresses(*control, node.get(), setup));
+    if (node && !is_reachable_address(setup.advertise_address))
+      everything.add("address for pods", publish_gateway(*control, *node, log));
     ::malloc_trim(0);  // what starting needed is not needed again
   };
   everything.add("control plane", control->run(ready));

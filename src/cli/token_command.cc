@@ -8,6 +8,7 @@
 #include "cli/commands.h"
 #include "cli/connection.h"
 #include "cli/options.h"
+#include "cluster/join_token.h"
 #include "schema/structs.h"
 
 namespace kinglet::cli {
@@ -60,6 +61,12 @@ Result<std::string> create(client::Api& api, Clock& clock, Random& random, const
   return id + "." + secret;
 }
 
+// A token may be named by its id or as a whole, K10<hash>:: or not.
+std::string id_of(const std::string& text) {
+  const auto hash = text.find("::");
+  return text.substr(hash == std::string::npos ? 0 : hash + 2, kIdLength);
+}
+
 Result<void> print_list(client::Api& api) {
   client::ListOptions options;
   options.field_selector = std::string("type=") + kType;
@@ -100,20 +107,22 @@ int token_command(const std::vector<std::string>& args) {
   const auto random = make_system_random();
   auto connection = admin_connection(*files, data_dir);
   if (!connection) return fail(connection.error().message());
+  const std::string ca_hash = cluster::ca_hash(connection->tls.ca_pem);
   const auto api = client::make_http_api(*clock, *std::move(connection));
   if (make->parsed()) {
     const auto token = create(*api, *clock, *random, ttl, description);
     if (!token) return fail(token.error().message());
-    std::printf("%s\n", token->c_str());
+    // With the CA's fingerprint: who joins with it knows whom to trust.
+    std::printf("%s\n", cluster::format_join_token({ca_hash, "", *token}).c_str());
   }
   if (list->parsed()) {
     const auto printed = print_list(*api);
     if (!printed) return fail(printed.error().message());
   }
   for (const auto& id : ids) {
-    const auto removed = run_to_end(api->remove(secrets(), kNamespace, kPrefix + id.substr(0, kIdLength)));
-    if (!removed) return fail("token " + id.substr(0, kIdLength) + ": " + removed.error().message());
-    std::printf("token %s deleted\n", id.substr(0, kIdLength).c_str());
+    const auto removed = run_to_end(api->remove(secrets(), kNamespace, kPrefix + id_of(id)));
+    if (!removed) return fail("token " + id_of(id) + ": " + removed.error().message());
+    std::printf("token %s deleted\n", id_of(id).c_str());
   }
   return 0;
 }

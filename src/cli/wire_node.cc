@@ -33,7 +33,8 @@ runtime::RuntimeOptions runtime_options(const NodeSetup& setup) {
 
 network::NetworkOptions network_options(const NodeSetup& setup) {
   network::NetworkOptions options;
-  options.pod_cidr = setup.pod_cidr;
+  options.pod_cidr_file = setup.agent_dir + "/pod-cidr";
+  options.backend = network::backend_of(setup.flannel_backend).value_or(network::Backend::vxlan);
   options.cluster_cidr = setup.cluster_cidr;
   options.service_cidr = setup.service_cidr;
   options.cluster_dns = setup.cluster_dns_enabled ? setup.cluster_dns : "";
@@ -91,7 +92,8 @@ class Wired final : public NodeSide {
         parts_{api, *runtime_, *network_, *volumes_, config_, events_, clock, random, setup.node_name, setup.node_ip,
                "/var/log/pods", setup.agent_dir + "/termination",
                dns_settings(files, setup, network_options(setup)), facts.cpus * 1000, facts.memory_bytes,
-               setup.agent_dir + "/pod-manifests", setup.agent_dir + "/images"},
+               setup.agent_dir + "/pod-manifests",
+               setup.agent_dir + "/images"},
         agent_(parts_, informers_->of<node::LocalPod>("", "spec.nodeName=" + setup.node_name), identity_of(setup),
                std::move(facts)),
         lookup_(parts_, agent_),
@@ -104,13 +106,25 @@ class Wired final : public NodeSide {
     parts.add("node informers", informers_->run());
     parts.add("node events", events_.run());
     parts.add("network", network_->run());
+    parts.add("network ready", announce_network());
     parts.add("agent", agent_.run());
     co_return co_await parts.run();
   }
 
   net::Handler* kubelet() override { return &kubelet_; }
+  void announce(const std::string& address) override { agent_.announce(address); }
+
+  Task<std::string> gateway() override {
+    co_await network_->wait_ready();
+    co_return network_->gateway();
+  }
 
  private:
+  Task<void> announce_network() {
+    co_await network_->wait_ready();
+    agent_.network_ready();
+  }
+
   std::unique_ptr<client::Informers> informers_;
   std::unique_ptr<runtime::Runtime> runtime_;
   std::unique_ptr<network::Network> network_;
@@ -140,7 +154,7 @@ NodeSetup node_setup_of(const ServerSetup& setup) {
   out.cluster_dns = setup.cluster_dns;
   const auto& off = setup.options.disable;
   out.cluster_dns_enabled = std::find(off.begin(), off.end(), "coredns") == off.end();
-  out.pod_cidr = setup.pod_cidr;
+  out.flannel_backend = setup.options.flannel_backend;
   return out;
 }
 

@@ -20,7 +20,7 @@ struct NodeSetup {
   std::string cluster_cidr, service_cidr, cluster_domain;
   std::string cluster_dns;
   bool cluster_dns_enabled = true;
-  std::string pod_cidr;  // of this node
+  std::string flannel_backend = "vxlan";  // how pods reach other nodes' pods: vxlan, host-gw, none
 };
 NodeSetup node_setup_of(const ServerSetup& setup);
 
@@ -30,6 +30,11 @@ class NodeSide {
   // Until cancelled, which leaves the containers running.
   virtual Task<Result<void>> run() = 0;
   virtual net::Handler* kubelet() = 0;
+  // This node's address on the pod network, once it has one: reachable for its pods with or without a cable.
+  virtual Task<std::string> gateway() = 0;
+  // The connection to the server is (again) up, or the node has another address: its status is written at once.
+  // `address` empty: the same as before.
+  virtual void announce(const std::string& address) = 0;
 };
 
 // Errors: not_found (crun or conmon is missing), io: in words for the operator.

@@ -1,5 +1,8 @@
 #include "cli/wire_server.h"
 
+#include <boost/asio/ip/address.hpp>
+#include <boost/asio/ip/network_v4.hpp>
+
 #include "apiserver/auth/authn.h"
 #include "apiserver/auth/authorizer.h"
 #include "apiserver/auth/bootstrap.h"
@@ -18,13 +21,20 @@
 #include "base/log.h"
 #include "base/task.h"
 #include "base/task_group.h"
+#include "cli/cluster_config.h"
+#include "cli/local_storage.h"
+#include "cli/tunnel_routes.h"
 #include "cli/version.h"
+#include "cli/wire_node.h"
 #include "client/informer.h"
 #include "cluster/csr_signer.h"
+#include "cluster/node_names.h"
 #include "controllers/controllers.h"
 #include "net/server.h"
 #include "scheduler/scheduler.h"
 #include "store/store.h"
+#include "tunnel/address_watch.h"
+#include "tunnel/nodes.h"
 
 namespace kinglet::cli {
 namespace {
@@ -34,20 +44,6 @@ apiserver::User component(const char* name) { return {name, "", {"system:authent
 apiserver::User node_user(const std::string& node) {
   return {"system:node:" + node, "", {"system:nodes", "system:authenticated"}, {}};
 }
-
-// The node that lives in this process; other nodes come with the tunnel.
-class LocalNodes final : public client::NodeEndpoints {
- public:
-  net::Handler* find(const std::string& name) override { return name == name_ ? handler_ : nullptr; }
-  void set(const std::string& name, net::Handler* handler) {
-    name_ = name;
-    handler_ = handler;
-  }
-
- private:
-  std::string name_;
-  net::Handler* handler_ = nullptr;
-};
 
 store::SqliteOptions store_options(const ServerSetup& setup) {
   store::SqliteOptions options;
@@ -93,6 +89,9 @@ class Wired final : public ControlPlane {
         tokens_(*registry_, clock, random, token_options(setup)),
         authenticator_(
             apiserver::make_authenticator(*registry_, clock, *authorizer_, tokens_, authn_options(setup))),
+        names_api_(apiserver::make_local_api(*registry_, nullptr, apiserver::server_user())),
+        names_(*names_api_),
+        nodes_(clock, *metrics_, nodes_options()),
         handler_(apiserver::make_handler({*registry_, *authenticator_, *authorizer_, clock, random, *metrics_,
                                           extensions()})),
         controller_api_(apiserver::make_local_api(*registry_, nullptr, component("system:kube-controller-manager"))),
@@ -119,15 +118,71 @@ class Wired final : public ControlPlane {
     parts.add("store", store_->run());
     parts.add("https", server_->run());
     parts.add("events", registry_->expire_events());
+    parts.add("tunnels", nodes_.run());
     parts.add("control loops", start_control(parts, std::move(ready)));
     co_return co_await parts.run();
   }
 
   client::Api& node_api() override { return *node_api_; }
-  void set_node(const std::string& name, net::Handler* kubelet) override { nodes_.set(name, kubelet); }
+  void set_node(const std::string& name, net::Handler* kubelet) override { nodes_.set_local(name, kubelet); }
+  Task<Result<void>> publish_address(std::string address) override {
+    auto published = apiserver::publish_api_address(*registry_, api_address(address));
+    co_return co_await std::move(published);
+  }
+  void announce_servers() override {
+    auto servers = server_urls();
+    if (servers == announced_servers_) return;
+    announced_servers_ = std::move(servers);
+    nodes_.announce_servers();
+  }
   Metrics& metrics() override { return *metrics_; }
 
  private:
+  // Every address of this machine that is not the cluster's own business.
+  std::vector<std::string> server_urls() const {
+    std::vector<std::string> hosts;
+    if (is_reachable_address(setup_.advertise_address)) hosts.push_back(setup_.advertise_address);
+    for (const auto& host : tunnel::own_addresses())
+      if (host != setup_.advertise_address && !inside_cluster(host)) hosts.push_back(host);
+    for (const auto& name : setup_.options.tls_san) hosts.push_back(name);
+    std::vector<std::string> out;
+    for (const auto& host : hosts) {
+      const bool v6 = host.find(':') != std::string::npos;
+      out.push_back(fmt::format("https://{}{}{}:{}", v6 ? "[" : "", host, v6 ? "]" : "", setup_.options.https_listen_port));
+    }
+    return out;
+  }
+
+  bool inside_cluster(const std::string& host) const {
+    boost::system::error_code bad;
+    const auto address = boost::asio::ip::make_address_v4(host, bad);
+    if (bad) return false;
+    for (const auto* cidr : {&setup_.options.cluster_cidr, &setup_.options.service_cidr}) {
+      const auto network = boost::asio::ip::make_network_v4(*cidr);
+      if (boost::asio::ip::make_network_v4(address, network.prefix_length()).canonical() == network.canonical())
+        return true;
+    }
+    return false;
+  }
+
+  tunnel::NodesOptions nodes_options() {
+    tunnel::NodesOptions options;
+    options.servers = [this] { return server_urls(); };
+    return options;
+  }
+
+  std::string cluster_config() const {
+    const NodeSetup own = node_setup_of(setup_);
+    ClusterConfig config;
+    config.cluster_cidr = own.cluster_cidr;
+    config.service_cidr = own.service_cidr;
+    config.cluster_dns = own.cluster_dns;
+    config.cluster_dns_enabled = own.cluster_dns_enabled;
+    config.cluster_domain = own.cluster_domain;
+    config.flannel_backend = own.flannel_backend;
+    return encode_cluster_config(config);
+  }
+
   apiserver::RegistryOptions registry_options() {
     apiserver::RegistryOptions options;
     options.hooks = apiserver::make_hooks({setup_.options.service_cidr, setup_.options.service_node_port_range});
@@ -155,6 +210,7 @@ class Wired final : public ControlPlane {
     out.push_back(apiserver::make_reviews(*authenticator_, *authorizer_, clock_));
     out.push_back(apiserver::make_token_request(*registry_, tokens_));
     out.push_back(apiserver::make_node_proxy(*registry_, nodes_));
+    out.push_back(make_tunnel_routes(nodes_, names_, cluster_config()));
     out.push_back(apiserver::make_metrics_api(*registry_, nodes_, clock_));
     out.push_back(apiserver::make_http_proxy(*registry_, clock_, random_));
     return out;
@@ -170,16 +226,31 @@ class Wired final : public ControlPlane {
     return authorizer_->authorize({user.name, "", user.groups, {}}, asked).allowed;
   }
 
-  controllers::Options controller_options() const {
+  controllers::Options controller_options() {
     controllers::Options options;
     options.root_ca = setup_.pki.server_ca.certificate_pem;
+    options.liveness = &nodes_;
+    options.cluster_cidr = setup_.options.cluster_cidr;
+    if (!setup_.options.disable_agent) options.own_node = setup_.node_name;
+    options.own_node_cidr = setup_.pod_cidr;
+    options.read_time_zone = read_time_zone;
+    options.storage_dir = setup_.options.data_dir + "/storage";
+    options.remove_directory = [this](std::string node, std::string path) {
+      return local_storage_.remove(std::move(node), std::move(path));
+    };
+    const auto& off = setup_.options.disable;
+    options.local_path_class = std::find(off.begin(), off.end(), "local-storage") == off.end();
     return options;
+  }
+
+  // Not yet known (empty) while the machine has only its loopback.
+  apiserver::ApiAddress api_address(const std::string& address) const {
+    return {setup_.service_ip, is_reachable_address(address) ? address : "", setup_.options.https_listen_port};
   }
 
   // The cluster's first objects, then everything that acts on objects.
   Task<Result<void>> start_control(TaskGroup& parts, std::function<void()> ready) {
-    apiserver::ApiAddress address{setup_.service_ip, setup_.advertise_address, setup_.options.https_listen_port};
-    auto bootstrap = apiserver::bootstrap_cluster(*registry_, address);
+    auto bootstrap = apiserver::bootstrap_cluster(*registry_, api_address(setup_.advertise_address));
     KL_CHECK(co_await std::move(bootstrap), "first objects");
     bootstrapped_ = true;
     ready();
@@ -199,11 +270,15 @@ class Wired final : public ControlPlane {
   std::unique_ptr<apiserver::Registry> registry_;
   apiserver::ServiceAccountTokens tokens_;
   std::unique_ptr<apiserver::Authenticator> authenticator_;
-  LocalNodes nodes_;
+  std::unique_ptr<client::Api> names_api_;
+  cluster::NodeNames names_;
+  std::vector<std::string> announced_servers_;
+  tunnel::Nodes nodes_;
   apiserver::HealthChecks health_;
   std::unique_ptr<net::Handler> handler_;
   std::unique_ptr<client::Api> controller_api_, scheduler_api_, node_api_;
   client::Informers informers_;
+  LocalStorage local_storage_{setup_.options.disable_agent ? "" : setup_.node_name, setup_.options.data_dir + "/storage"};
   std::unique_ptr<controllers::Controllers> controllers_;
   std::unique_ptr<scheduler::Scheduler> scheduler_;
   std::unique_ptr<client::Api> signer_api_;
@@ -213,6 +288,12 @@ class Wired final : public ControlPlane {
 };
 
 }  // namespace
+
+bool is_reachable_address(const std::string& address) {
+  boost::system::error_code bad;
+  const auto parsed = boost::asio::ip::make_address(address, bad);
+  return !bad && !parsed.is_loopback() && !parsed.is_unspecified();
+}
 
 Result<std::unique_ptr<ControlPlane>> make_control_plane(Files& files, Clock& clock, Random& random,
                                                          const ServerSetup& setup) {

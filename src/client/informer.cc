@@ -6,9 +6,10 @@
 namespace kinglet::client {
 
 InformerCore::InformerCore(Api& api, Clock& clock, Random& random, ReflectorOptions options,
-                           Decode decode)
+                           Decode decode, Raw raw)
     : options_(std::move(options)),
       decode_(std::move(decode)),
+      raw_(raw),
       reflector_(api, clock, random, *this, options_) {}
 
 Task<void> InformerCore::run() { co_await reflector_.run(); }
@@ -81,7 +82,7 @@ Ref<const Object> InformerCore::decoded(const Bytes& bytes) const {
   auto object = decode_(*value);
   if (!object) return nullptr;
   object->meta = decode_meta(*value);
-  object->raw = bytes;
+  if (raw_ == Raw::keep) object->raw = bytes;
   return object;
 }
 
@@ -152,12 +153,13 @@ void InformerCore::progressed(uint64_t revision) {
   for (const auto& callback : progress_) callback();
 }
 
-InformerCore& Informers::core(ReflectorOptions options, const void* type, InformerCore::Decode decode) {
+InformerCore& Informers::core(ReflectorOptions options, const void* type, InformerCore::Decode decode,
+                              InformerCore::Raw raw) {
   for (auto& slot : slots_)
     if (slot.type == type && slot.options.ns == options.ns &&
         slot.options.field_selector == options.field_selector)
       return *slot.core;
-  auto made = std::make_unique<InformerCore>(api_, clock_, random_, options, std::move(decode));
+  auto made = std::make_unique<InformerCore>(api_, clock_, random_, options, std::move(decode), raw);
   slots_.push_back({type, std::move(options), std::move(made)});
   return *slots_.back().core;
 }

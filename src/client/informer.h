@@ -6,7 +6,8 @@
 //   struct Pod : Object {
 //     static const schema::Resource& resource();
 //     static Ref<const Pod> decode(const json::Value& object);   // all but meta and raw, which the informer fills
-//   };
+//     static constexpr bool kWithoutRaw = true;                  // optional: raw stays empty. What a node caches of
+//   };                                                           // many large objects is then small
 #pragma once
 #include <functional>
 #include <map>
@@ -32,7 +33,9 @@ class InformerCore final : private ReflectorSink {
   using IndexKeys = std::function<void(const Object& object, std::vector<std::string>& keys)>;
   using Items = std::map<ObjectKey, Ref<const Object>>;
 
-  InformerCore(Api& api, Clock& clock, Random& random, ReflectorOptions options, Decode decode);
+  enum class Raw : uint8_t { keep, drop };
+
+  InformerCore(Api& api, Clock& clock, Random& random, ReflectorOptions options, Decode decode, Raw raw = Raw::keep);
 
   Task<void> run();  // until cancelled
   const schema::Resource& resource() const { return *options_.resource; }
@@ -74,6 +77,7 @@ class InformerCore final : private ReflectorSink {
 
   ReflectorOptions options_;
   Decode decode_;
+  Raw raw_;
   Reflector reflector_;
   Items items_;
   std::map<ObjectKey, Ref<const Object>> listing_;
@@ -156,11 +160,14 @@ class Informers {
 
   template <class T>
   Informer<T> of(std::string ns = {}, std::string field_selector = {}) {
+    constexpr auto raw = requires { T::kWithoutRaw; } ? InformerCore::Raw::drop : InformerCore::Raw::keep;
     return Informer<T>(core({&T::resource(), std::move(ns), {}, std::move(field_selector)}, &typeid_of<T>,
                             [](const json::Value& object) -> std::shared_ptr<Object> {
                               return T::decode(object);
-                            }));
+                            }, raw));
   }
+  // A set of its own over the same Api, for what is watched only for a while.
+  std::unique_ptr<Informers> another() const { return std::make_unique<Informers>(api_, clock_, random_); }
   // Lists and watches everything that was asked for before; until cancelled.
   Task<Result<void>> run();
   Task<void> wait_synced();
@@ -173,7 +180,8 @@ class Informers {
     ReflectorOptions options;
     std::unique_ptr<InformerCore> core;
   };
-  InformerCore& core(ReflectorOptions options, const void* type, InformerCore::Decode decode);
+  InformerCore& core(ReflectorOptions options, const void* type, InformerCore::Decode decode,
+                     InformerCore::Raw raw);
 
   Api& api_;
   Clock& clock_;

@@ -12,6 +12,7 @@ const schema::Resource& Node::resource() {
 std::shared_ptr<Node> Node::decode(const json::Value& object) {
   auto node = std::make_shared<Node>();
   node->unschedulable = json::bool_at(object, {"spec", "unschedulable"});
+  node->pod_cidr = json::text_at(object, {"spec", "podCIDR"});
   node->taints = taints_of(object);
   const auto* allocatable = json::find(object, {"status", "allocatable"});
   if (!allocatable) allocatable = json::find(object, {"status", "capacity"});

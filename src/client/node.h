@@ -12,6 +12,7 @@ struct Node : Object {
   static std::shared_ptr<Node> decode(const json::Value& object);
 
   bool unschedulable = false;
+  std::string pod_cidr;  // spec.podCIDR
   std::vector<Taint> taints;
   Resources allocatable;
   int64_t pods_max = 0;

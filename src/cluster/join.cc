@@ -124,7 +124,7 @@ Result<std::string> own_key(Files& files, const std::string& dir) {
 }
 
 Error explained(Error error, const std::string& url) {
-  if (error.code() == Code::unauthorized && error.message() == "Unauthorized")
+  if (error.code() == Code::unauthorized && error.message().ends_with("Unauthorized"))
     return Error(Code::unauthorized,
                  "{} does not accept the token: it is wrong or has expired. `kinglet token create` "
                  "on a server makes a new "
@@ -137,7 +137,7 @@ Task<Result<NodeCredentials>> join_at(Clock& clock, Random& random, const JoinOp
                                       std::string url, const JoinToken& token, std::string key) {
   Place place;
   place.url = std::move(url);
-  place.proxy = options.proxy;
+  if (options.proxy_for) place.proxy = options.proxy_for(place.url);
   place.bearer = token.secret;
   NodeCredentials out;
   auto trusting = trusted_ca(clock, place, token);
@@ -286,18 +286,17 @@ bool renewal_due(const net::CertificateInfo& certificate, WallTime now) {
          std::chrono::seconds(kValiditySeconds / 3);
 }
 
-Task<Result<std::string>> get_as_node(Clock& clock, std::vector<std::string> servers,
-                                      std::string proxy, NodeCredentials credentials,
-                                      std::string target) {
+Task<Result<std::string>> get_as_node(Clock& clock, JoinOptions options,
+                                      NodeCredentials credentials, std::string target) {
   Error last(Code::unavailable, "no server is known");
   Place place;
-  place.proxy = std::move(proxy);
   place.tls = node_tls(credentials);
   const Work get = [&](client::Connection& connection) {
     return get_with_deadline(clock, connection, target);
   };
-  for (const auto& url : servers) {
+  for (const auto& url : options.servers) {
     place.url = url;
+    if (options.proxy_for) place.proxy = options.proxy_for(url);
     auto answer = co_await use_connection(clock, place, get);
     if (answer) co_return std::move(*answer);
     last = std::move(answer.error()).with_context(url);

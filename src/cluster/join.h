@@ -41,7 +41,8 @@ Result<void> store_credentials(Files& files, const std::string& agent_dir,
 struct JoinOptions {
   std::vector<std::string> servers;  // https://host:port; tried in turn
   std::string token;                 // K10...::user:secret, K10...::id.secret, or a bare secret
-  std::string proxy;                 // as net::H2Options has it
+  // The HTTP proxy on the way to a server (net::H2Options::proxy); not set: none.
+  std::function<std::string(const std::string& url)> proxy_for;
   std::string node_name, agent_dir;
 };
 // Joins and stores the credentials. The machine keeps its key over several attempts.
@@ -61,10 +62,9 @@ Task<Result<std::string>> request_certificate(client::Api& api, Clock& clock, Ra
 // written in them: a third of the validity that is asked for must be left.
 bool renewal_due(const net::CertificateInfo& certificate, WallTime now);
 
-// One GET without a body over a connection of its own, as the node. Errors: of the server,
-// unavailable.
-Task<Result<std::string>> get_as_node(Clock& clock, std::vector<std::string> servers,
-                                      std::string proxy, NodeCredentials credentials,
-                                      std::string target);
+// One GET without a body over a connection of its own, as the node; the options' servers are tried
+// in turn. Errors: of the server, unavailable.
+Task<Result<std::string>> get_as_node(Clock& clock, JoinOptions options,
+                                      NodeCredentials credentials, std::string target);
 
 }  // namespace kinglet::cluster

@@ -15,15 +15,20 @@ class All final : public Controllers {
         events_(api, clock, random, metrics, "controller-manager"),
         deps_{api, clock, random, metrics, informers, events_, options_} {
     for (const auto make : {make_replica_set, make_deployment, make_endpoint_slice, make_endpoints, make_namespace,
-                            make_service_account, make_node_lifecycle, make_taint_eviction, make_pod_gc})
+                            make_service_account, make_node_lifecycle, make_taint_eviction, make_pod_gc,
+                            make_replication_controller, make_job, make_cron_job, make_daemon_set, make_stateful_set,
+                            make_disruption, make_volume_binder, make_volume_reclaimer, make_claim_protection,
+                            make_volume_protection})
       runners_.push_back(make(deps_));
     if (!options_.root_ca.empty()) runners_.push_back(make_root_ca(deps_));
+    if (!options_.cluster_cidr.empty()) runners_.push_back(make_node_ipam(deps_));
     collector_ = make_garbage_collector(deps_);
   }
 
   Task<Result<void>> run() override {
     TaskGroup group;
     group.add("events", events_.run());
+    if (options_.local_path_class) group.add("local-path", publish_local_path_class(deps_.api));
     for (auto& runner : runners_) group.add(runner->name(), runner->run());
     group.add("garbage collector", collector_->run());
     co_return co_await group.run();

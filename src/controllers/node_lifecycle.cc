@@ -1,5 +1,6 @@
 // Node lifecycle controller: notices silent nodes and says so, in conditions and taints.
 #include "base/task.h"
+#include "client/node_liveness.h"
 #include "client/write.h"
 #include "controllers/internal/batch.h"
 #include "controllers/internal/node_health.h"
@@ -13,6 +14,8 @@ using client::Informer;
 using client::Outcome;
 constexpr char kComponent[] = "node-controller";
 
+using State = client::NodeLiveness::State;
+
 class NodeLifecycle final : public client::Reconciler {
  public:
   NodeLifecycle(const Deps& deps, client::Runner& runner)
@@ -20,6 +23,7 @@ class NodeLifecycle final : public client::Reconciler {
         events_(deps.events),
         grace_(deps.options.node_grace),
         startup_grace_(deps.options.node_startup_grace),
+        liveness_(deps.options.liveness),
         nodes_(runner.reads(deps.informers.of<Node>())),
         leases_(runner.reads(deps.informers.of<Lease>("kube-node-lease"))),
         pods_(runner.reads(deps.informers.of<Pod>())) {
@@ -32,6 +36,7 @@ class NodeLifecycle final : public client::Reconciler {
       note_life(runner, after->meta.name);
     });
     nodes_.on_change([this, &runner](const Node* before, const Node* after) { node_changed(runner, before, after); });
+    if (liveness_) liveness_->on_change([&runner](const std::string& name) { runner.add({"", name}); });
   }
 
   Task<Result<Outcome>> reconcile(Api& api, ObjectKey key) override {
@@ -39,8 +44,11 @@ class NodeLifecycle final : public client::Reconciler {
     if (!node) co_return Outcome::done();
     auto& life = lives_[key.name];
     const auto grace = node->condition("Ready") ? grace_ : startup_grace_;
+    // Who watches a node's connection knows better than its lease, in both directions.
+    const auto watched = liveness_ ? liveness_->state(key.name) : State::unknown;
+    if (watched == State::alive) life.seen = clock_.now();
     const auto silent = clock_.now() - life.seen;
-    life.given_up = silent >= grace;
+    life.given_up = watched == State::lost || silent >= grace;
     const bool alive = !life.given_up;
     const auto plan = plan_node(*node, alive, all_down(*node, alive), clock_.wall());
     if (plan.became_unknown)
@@ -118,6 +126,7 @@ class NodeLifecycle final : public client::Reconciler {
   Clock& clock_;
   client::EventRecorder& events_;
   Duration grace_, startup_grace_;
+  client::NodeLiveness* liveness_;
   Informer<Node> nodes_;
   Informer<Lease> leases_;
   Informer<Pod> pods_;

@@ -5,6 +5,12 @@
 
 namespace kinglet::controllers {
 
+json::Value spec_template(const Object& workload) {
+  const auto object = whole(workload);
+  const auto* found = json::find(object, {"spec", "template"});
+  return found && found->is_object() ? *found : json::Value(json::Object{});
+}
+
 json::Value pod_from(const json::Value& template_json, const client::OwnerRef& owner, const std::string& name) {
   json::Object meta;
   for (const char* part : {"labels", "annotations", "finalizers"})

@@ -1,18 +1,17 @@
-// ReplicaSet controller: keeps as many pods as wanted.
+// ReplicaSet controller, and ReplicationController's, which is the same under an older name: keep as many pods as wanted.
 #include "base/task.h"
 #include "client/write.h"
 #include "controllers/internal/batch.h"
 #include "controllers/internal/ownership.h"
 #include "controllers/internal/parts.h"
+#include "controllers/internal/pod_control.h"
 #include "controllers/internal/replica_plan.h"
 
 namespace kinglet::controllers {
 namespace {
 using client::Api;
-using client::EventType;
 using client::Informer;
 using client::Outcome;
-constexpr char kComponent[] = "replicaset-controller";
 
 json::Value status_patch(const ReplicaSet::Status& status) {
   json::Array conditions;
@@ -33,24 +32,20 @@ json::Value status_patch(const ReplicaSet::Status& status) {
                               {"conditions", conditions.empty() ? json::Value() : json::Value(std::move(conditions))}}}};
 }
 
-// A namespace that is going away takes no new pods. That is nobody's failure: it takes the set, too.
-bool namespace_is_going(const Error& error) {
-  return error.code() == Code::forbidden && error.message().find("because it is being terminated") != std::string::npos;
-}
-
+template <class Set>
 class ReplicaSets final : public client::Reconciler {
  public:
-  ReplicaSets(const Deps& deps, client::Runner& runner)
+  ReplicaSets(const Deps& deps, client::Runner& runner, const char* component)
       : clock_(deps.clock),
-        events_(deps.events),
-        sets_(runner.reads(deps.informers.of<ReplicaSet>())),
+        control_(deps.events, component),
+        sets_(runner.reads(deps.informers.of<Set>())),
         pods_(runner.reads(deps.informers.of<Pod>())) {
     pods_by_owner_ = pods_.index_by_controller();
     orphans_ = pods_.index("orphans", [](const Pod& pod, std::vector<std::string>& keys) {
       if (!pod.meta.controller() && !pod.terminal()) keys.push_back(pod.meta.ns);
     });
     siblings_ = sets_.index_by_controller();
-    sets_.on_change([&runner](const ReplicaSet*, const ReplicaSet* after) {
+    sets_.on_change([&runner](const Set*, const Set* after) {
       if (after) runner.add(after->meta.key());
     });
     pods_.on_change([this, &runner](const Pod* before, const Pod* after) {
@@ -64,13 +59,13 @@ class ReplicaSets final : public client::Reconciler {
     if (!set) co_return Outcome::done();  // deleted; the garbage collector takes its pods
     const auto claims = claims_of(*set);
     if (!claims.adopt.empty() || !claims.release.empty()) {
-      KL_CHECK(co_await execute_claims(api, ReplicaSet::resource(), set->meta, Pod::resource(), claims));
+      KL_CHECK(co_await execute_claims(api, Set::resource(), set->meta, Pod::resource(), claims));
     }
     std::vector<Ref<const Pod>> pods;
     for (const auto* part : {&claims.owned, &claims.adopt})
       for (const auto& pod : *part) pods.push_back(std::static_pointer_cast<const Pod>(pod));
 
-    const auto template_json = template_of(*set);
+    const auto template_json = spec_template(*set);
     Result<void> scaled;
     const char* failed = "FailedCreate";
     if (!set->meta.deleted) {
@@ -83,15 +78,9 @@ class ReplicaSets final : public client::Reconciler {
   }
 
  private:
-  static json::Value template_of(const ReplicaSet& set) {
-    const auto object = whole(set);
-    const auto* found = json::find(object, {"spec", "template"});
-    return found ? *found : json::Value(json::Object{});
-  }
-
   void wake_owner(client::Runner& runner, const Pod& pod) {
     if (const auto* owner = pod.meta.controller()) {
-      if (owner->kind == "ReplicaSet") runner.add({pod.meta.ns, owner->name});
+      if (owner->kind == Set::resource().kind) runner.add({pod.meta.ns, owner->name});
       return;
     }
     for (const auto& set : sets_.list(pod.meta.ns))
@@ -122,40 +111,14 @@ class ReplicaSets final : public client::Reconciler {
   }
 
   Task<Result<void>> execute(Api& api, Ref<const ReplicaSet> set, const json::Value& template_json, const ReplicaPlan& plan) {
-    const auto about = client::reference_to(ReplicaSet::resource(), set->meta);
+    const auto about = client::reference_to(Set::resource(), set->meta);
     if (plan.create > 0) {
-      const auto pod = pod_from(template_json, client::controller_ref(ReplicaSet::resource(), set->meta));
-      MakeTask make = [&](int) { return create_pod(api, about, pod); };
+      const auto pod = pod_from(template_json, client::controller_ref(Set::resource(), set->meta));
+      MakeTask make = [&](int) { return control_.create(api, about, pod); };
       co_return co_await slow_start(plan.create, std::move(make));
     }
-    MakeTask make = [&](int i) { return remove_pod(api, about, plan.remove[static_cast<size_t>(i)]); };
+    MakeTask make = [&](int i) { return control_.remove(api, about, plan.remove[static_cast<size_t>(i)]); };
     co_return co_await all(static_cast<int>(plan.remove.size()), std::move(make));
-  }
-
-  Task<Result<void>> create_pod(Api& api, const client::ObjectReference& about, const json::Value& pod) {
-    const auto made = co_await client::create(api, Pod::resource(), about.ns, pod);
-    if (made) {
-      const auto object = json::parse(made->view());
-      events_.event(about, EventType::normal, "SuccessfulCreate",
-                    fmt::format("Created pod: {}", object ? json::text_at(*object, {"metadata", "name"}) : ""),
-                    kComponent);
-      co_return Result<void>();
-    }
-    if (!namespace_is_going(made.error()))
-      events_.event(about, EventType::warning, "FailedCreate",
-                    fmt::format("Error creating: {}", made.error().message()), kComponent);
-    co_return made.error();
-  }
-
-  Task<Result<void>> remove_pod(Api& api, const client::ObjectReference& about, Ref<const Pod> pod) {
-    const auto key = pod->meta.key();
-    const auto removed = co_await client::remove(api, Pod::resource(), key, pod->meta.uid);
-    if (removed)
-      events_.event(about, EventType::normal, "SuccessfulDelete", "Deleted pod: " + pod->meta.name, kComponent);
-    else if (!removed.is(Code::not_found))
-      events_.event(about, EventType::warning, "FailedDelete",
-                    fmt::format("Error deleting: {}", removed.error().message()), kComponent);
-    co_return client::unless(Code::not_found, removed);
   }
 
   Task<Result<Outcome>> write_status(Api& api, Ref<const ReplicaSet> set, const std::vector<Ref<const Pod>>& pods,
@@ -167,7 +130,7 @@ class ReplicaSets final : public client::Reconciler {
     if (status != set->status) {
       const auto patch = status_patch(status);
       const auto key = set->meta.key();
-      const auto written = co_await client::merge_status(api, ReplicaSet::resource(), key, patch);
+      const auto written = co_await client::merge_status(api, Set::resource(), key, patch);
       KL_CHECK(client::unless(Code::not_found, written), "status of {}", key.text());
     }
     if (!scaled) co_return scaled.error();
@@ -177,8 +140,8 @@ class ReplicaSets final : public client::Reconciler {
   }
 
   Clock& clock_;
-  client::EventRecorder& events_;
-  Informer<ReplicaSet> sets_;
+  PodControl control_;
+  Informer<Set> sets_;
   Informer<Pod> pods_;
   size_t pods_by_owner_ = 0, orphans_ = 0, siblings_ = 0;
 };
@@ -186,7 +149,13 @@ class ReplicaSets final : public client::Reconciler {
 
 RunnerPtr make_replica_set(const Deps& deps) {
   auto runner = deps.runner("replicaset");
-  runner->use(std::make_unique<ReplicaSets>(deps, *runner));
+  runner->use(std::make_unique<ReplicaSets<ReplicaSet>>(deps, *runner, "replicaset-controller"));
+  return runner;
+}
+
+RunnerPtr make_replication_controller(const Deps& deps) {
+  auto runner = deps.runner("replicationcontroller");
+  runner->use(std::make_unique<ReplicaSets<ReplicationController>>(deps, *runner, "replication-controller"));
   return runner;
 }
 

@@ -3,6 +3,7 @@
 #include <set>
 
 #include "api/coordination.h"
+#include "base/deadline.h"
 #include "base/task.h"
 #include "node/image_keeper.h"
 #include "node/static_pods.h"
@@ -15,6 +16,7 @@ namespace {
 constexpr int kLeaseSeconds = 40;
 constexpr Duration kLeaseRenew = 10s, kLeaseRetry = 1s;
 constexpr Duration kStatusCheck = 10s, kStatusHeartbeat = 5min;
+constexpr Duration kReadyWaitMax = 3s;  // with the first status, for a node that would be Ready at once
 constexpr Duration kRegisterRetryFirst = 100ms, kRegisterRetryMax = 7s;
 constexpr Duration kLogRotation = 30s;
 constexpr size_t kImagesMax = 50;  // in the Node's status, as upstream
@@ -152,6 +154,9 @@ Task<void> NodeAgent::keep_registered() {
   }
   tasks_.add("lease", keep_lease());
   while (!runtime_ready_) co_await ready_.wait();
+  auto ready = both_ready();
+  auto waiting = with_deadline(parts_.clock, kReadyWaitMax, std::move(ready));
+  (void)co_await std::move(waiting);  // if not: the status says what is missing
   for (;;) {
     const bool heartbeat = !written_ || parts_.clock.now() - written_at_ >= kStatusHeartbeat;
     const auto written = co_await write_status(heartbeat);
@@ -161,8 +166,33 @@ Task<void> NodeAgent::keep_registered() {
       const auto again = co_await register_node();
       if (again) continue;
     }
-    co_await parts_.clock.sleep(kStatusCheck);
+    auto next = announced();
+    auto pausing = with_deadline(parts_.clock, kStatusCheck, std::move(next));
+    (void)co_await std::move(pausing);
   }
+}
+
+Task<Result<void>> NodeAgent::announced() {
+  while (!announce_due_) co_await announce_.wait();
+  announce_due_ = false;
+  written_.reset();
+  co_return Result<void>();
+}
+
+void NodeAgent::announce(const std::string& address) {
+  if (!address.empty()) identity_.ip = address;
+  announce_due_ = true;
+  announce_.notify_all();
+}
+
+Task<Result<void>> NodeAgent::both_ready() {
+  while (!runtime_ready_ || !network_ready_) co_await ready_.wait();
+  co_return Result<void>();
+}
+
+void NodeAgent::network_ready() {
+  network_ready_ = true;
+  ready_.notify_all();
 }
 
 Task<Result<void>> NodeAgent::register_node() {
@@ -209,9 +239,13 @@ Task<Result<void>> NodeAgent::write_status(bool heartbeat) {
   }
   NodeHealth health;
   health.runtime_ready = runtime_ready_;
-  health.message = runtime_ready_ ? "" : "container runtime is starting";
+  health.network_ready = network_ready_;
   health.memory_pressure = short_since(memory_short_at_);
   health.disk_pressure = short_since(disk_short_at_);
+  if (!runtime_ready_)
+    health.message = "container runtime is starting";
+  else if (!network_ready_)
+    health.message = "the node has no pod network yet: spec.podCIDR is not set";
   update_node_status(node, identity_, facts_, health, images(), parts_.clock.wall(), heartbeat);
   if (written_ && node.status == written_->status) co_return Result<void>();
   json::Object patch;

@@ -11,6 +11,7 @@
 #include "base/task_group.h"
 #include "client/informer.h"
 #include "node/host_facts.h"
+#include "node/local_pod.h"
 #include "node/node_object.h"
 #include "node/pod_parts.h"
 #include "node/pod_worker.h"
@@ -18,12 +19,6 @@
 namespace kinglet::node {
 
 struct Shortage;
-
-// A pod of this node, as the watch brings it; parsed when a worker wants it.
-struct LocalPod : client::Object {
-  static const schema::Resource& resource();
-  static std::shared_ptr<LocalPod> decode(const json::Value&) { return std::make_shared<LocalPod>(); }
-};
 
 class NodeAgent final {
  public:
@@ -34,6 +29,13 @@ class NodeAgent final {
   // Until cancelled, or until the runtime fails for good. Containers keep running.
   Task<Result<void>> run();
 
+  // Pods can have networks now. Until this is said the node is not Ready.
+  void network_ready();
+
+  // The server may think otherwise of this node than it did (it was away, or we were): the status is written anew at
+  // once. `address` is the node's from now on; empty: as before.
+  void announce(const std::string& address);
+
   // Null: no such pod here. By namespace and name.
   const PodWorker* find(const std::string& ns, const std::string& name) const;
   std::vector<const PodWorker*> workers() const;
@@ -42,6 +44,8 @@ class NodeAgent final {
 
  private:
   Task<Result<void>> start_runtime();
+  Task<Result<void>> both_ready();
+  Task<Result<void>> announced();
   Task<void> follow_containers();
   Task<void> keep_registered();
   Task<Result<void>> register_node();
@@ -82,8 +86,10 @@ class NodeAgent final {
   bool lease_made_ = false;
   std::optional<api::Node> written_;
   TimePoint written_at_{};
-  bool runtime_ready_ = false;
+  bool runtime_ready_ = false, network_ready_ = false;
   Signal ready_;
+  bool announce_due_ = false;
+  Signal announce_;
   Log log_{"node"};
 };
 

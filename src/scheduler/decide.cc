@@ -14,7 +14,7 @@ size_t Decider::enough(size_t nodes) {
 
 Decision Decider::decide(const Cluster& cluster, const Wants& wants) {
   if (cluster.size() == 0) return {{}, "no nodes available to schedule pods", kNodeAdded};
-  Cycle cycle{cluster, wants, {}, {}, {}, {}, {}, false};
+  Cycle cycle{cluster, wants, {}, {}, {}, {}, {}, false, {}};
   for (const auto& plugin : plugins_) plugin->prepare(cycle);
 
   const size_t count = cluster.size(), wanted = enough(count);

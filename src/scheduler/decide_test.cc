@@ -177,5 +177,62 @@ TEST(Decide, is_fast_with_many_nodes) {
   EXPECT_EQ(world.cluster.pods(), 500u);
 }
 
+struct FakeVolumes final : VolumeView {
+  std::vector<Ref<const client::Claim>> claims;
+  std::vector<Ref<const client::Volume>> all;
+  std::vector<Ref<const client::StorageClass>> classes;
+  template <class T>
+  static Ref<const T> named(const std::vector<Ref<const T>>& list, const std::string& name) {
+    for (const auto& one : list)
+      if (one->meta.name == name) return one;
+    return nullptr;
+  }
+  Ref<const client::Claim> claim(const client::ObjectKey& key) const override { return named(claims, key.name); }
+  Ref<const client::Volume> volume(const std::string& name) const override { return named(all, name); }
+  Ref<const client::StorageClass> storage_class(const std::string& name) const override { return named(classes, name); }
+  std::vector<Ref<const client::Volume>> volumes() const override { return all; }
+};
+
+TEST(VolumeBinding, sends_a_pod_where_its_volumes_are_or_can_be) {
+  FakeVolumes view;
+  const auto affinity = [](const char* node) {
+    return std::string("nodeAffinity: {required: {nodeSelectorTerms: [{matchExpressions: [{key: kubernetes.io/hostname, operator: In, values: [") + node + "]}]}]}}";
+  };
+  view.claims = {made<client::Claim>("{metadata: {name: bound, namespace: a, annotations: {pv.kubernetes.io/bind-completed: 'yes'}}, spec: {volumeName: v}}"),
+                 made<client::Claim>("{metadata: {name: made, namespace: a}, spec: {storageClassName: local-path}}"),
+                 made<client::Claim>("{metadata: {name: static, namespace: a}, spec: {storageClassName: disks, resources: {requests: {storage: 1Gi}}}}"),
+                 made<client::Claim>("{metadata: {name: now, namespace: a}, spec: {storageClassName: quick}}")};
+  view.all = {made<client::Volume>("{metadata: {name: v}, spec: {" + affinity("n2") + "}}"),
+              made<client::Volume>("{metadata: {name: d}, spec: {storageClassName: disks, capacity: {storage: 2Gi}, " + affinity("n1") + "}}")};
+  view.classes = {made<client::StorageClass>("{metadata: {name: local-path}, provisioner: rancher.io/local-path, volumeBindingMode: WaitForFirstConsumer}"),
+                  made<client::StorageClass>("{metadata: {name: disks}, provisioner: kubernetes.io/no-provisioner, volumeBindingMode: WaitForFirstConsumer}"),
+                  made<client::StorageClass>("{metadata: {name: quick}, provisioner: x, volumeBindingMode: Immediate}")};
+  struct Case {
+    const char *claim, *node, *message;
+  };
+  const Case cases[] = {
+      {"bound", "n2", ""},
+      {"static", "n1", ""},
+      {"none", "", "0/2 nodes are available: 2 persistentvolumeclaim \"none\" not found."},
+      {"now", "", "0/2 nodes are available: 2 pod has unbound immediate PersistentVolumeClaims."},
+  };
+  auto random = make_seeded_random(1);
+  auto plugins = default_plugins();
+  plugins.push_back(make_volume_binding(view));
+  Decider decider(std::move(plugins), *random);
+  Cluster cluster;
+  cluster.set_node(node("n1"));
+  cluster.set_node(node("n2"));
+  const auto user = [](const std::string& claim) {
+    return pod("p", "volumes: [{name: d, persistentVolumeClaim: {claimName: " + claim + "}}]");
+  };
+  for (const auto& c : cases) {
+    const auto decision = decider.decide(cluster, wants_of(user(c.claim)));
+    EXPECT_EQ(decision.node, c.node) << c.claim;
+    EXPECT_EQ(decision.message, c.message);
+  }
+  EXPECT_FALSE(decider.decide(cluster, wants_of(user("made"))).node.empty());
+}
+
 }  // namespace
 }  // namespace kinglet::scheduler

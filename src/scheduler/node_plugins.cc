@@ -43,7 +43,7 @@ class NodeAffinity final : public Plugin {
   const char* name() const override { return "NodeAffinity"; }
   uint32_t wakes_on() const override { return kNodeAdded | kNodeChanged; }
   void filter(const Cycle& cycle, const NodeInfo& info, std::vector<std::string>& reasons) const override {
-    if (!node_matches(cycle.wants, *info.node)) reasons.push_back("node(s) didn't match Pod's node affinity/selector");
+    if (!cycle.wants.nodes.match(*info.node)) reasons.push_back("node(s) didn't match Pod's node affinity/selector");
   }
   int weight() const override { return 2; }
   int64_t score(const Cycle& cycle, const NodeInfo& info) const override {

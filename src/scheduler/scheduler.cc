@@ -3,6 +3,7 @@
 #include <boost/asio/post.hpp>
 #include <boost/asio/use_awaitable.hpp>
 
+#include "base/deadline.h"
 #include "base/log.h"
 #include "base/signal.h"
 #include "base/task.h"
@@ -22,6 +23,8 @@ using client::Informer;
 
 // Bindings under way at once: enough to fill the store's group commits, few enough to bound memory.
 constexpr size_t kBindingsMax = 256;
+// For the volumes of a pod to be bound or made. Source: upstream's bindTimeoutSeconds.
+constexpr Duration kVolumesMax = 10min;
 // Decisions in a row before the loop may serve others.
 constexpr int kDecisionsInARow = 8;
 const std::vector<double> kSeconds = {1e-5, 1e-4, 1e-3, 1e-2, 0.1, 1};
@@ -46,7 +49,13 @@ uint32_t node_event(const Node* before, const Node& after) {
   return changed ? static_cast<uint32_t>(kNodeChanged) : 0;
 }
 
-class SchedulerLoop final : public Scheduler {
+std::vector<std::unique_ptr<Plugin>> plugins_with(const VolumeView& view) {
+  auto plugins = default_plugins();
+  plugins.push_back(make_volume_binding(view));
+  return plugins;
+}
+
+class SchedulerLoop final : public Scheduler, private VolumeView {
  public:
   SchedulerLoop(client::Api& api, Clock& clock, Random& random, Metrics& metrics, client::Informers& informers,
                 Options options)
@@ -56,7 +65,10 @@ class SchedulerLoop final : public Scheduler {
         events_(api, clock, random, metrics, options_.name),
         pods_(informers.of<Pod>()),
         nodes_(informers.of<Node>()),
-        decider_(default_plugins(), random),
+        claims_(informers.of<client::Claim>()),
+        volumes_(informers.of<client::Volume>()),
+        classes_(informers.of<client::StorageClass>()),
+        decider_(plugins_with(*this), random),
         alarm_(clock),
         decided_(metrics.histogram("scheduler_scheduling_algorithm_duration_seconds", "Scheduling algorithm latency in seconds",
                                    kSeconds)),
@@ -68,6 +80,12 @@ class SchedulerLoop final : public Scheduler {
         parked_(pending(metrics, "unschedulable")) {
     nodes_.on_change([this](const Node* before, const Node* after) { node_changed(before, after); });
     pods_.on_change([this](const Pod* before, const Pod* after) { pod_changed(before, after); });
+    claims_.on_change([this](const client::Claim*, const client::Claim*) {
+      claims_changed_.notify_all();
+      wake(kVolumeChanged);
+    });
+    volumes_.on_change([this](const client::Volume*, const client::Volume*) { wake(kVolumeChanged); });
+    classes_.on_change([this](const client::StorageClass*, const client::StorageClass*) { wake(kVolumeChanged); });
   }
 
   bool idle() const override { return queue_.active() == 0 && binding_ == 0; }
@@ -75,6 +93,9 @@ class SchedulerLoop final : public Scheduler {
   Task<Result<void>> run() override {
     co_await nodes_.core().wait_synced();
     co_await pods_.core().wait_synced();
+    co_await claims_.core().wait_synced();
+    co_await volumes_.core().wait_synced();
+    co_await classes_.core().wait_synced();
     std::function<void()> on_alarm = [this] {
       queue_.advance(clock_.now());
       work_.notify_all();
@@ -88,6 +109,12 @@ class SchedulerLoop final : public Scheduler {
   }
 
  private:
+  // --- VolumeView ---------------------------------------------------------------------------------------------
+  Ref<const client::Claim> claim(const ObjectKey& key) const override { return claims_.find(key); }
+  Ref<const client::Volume> volume(const std::string& name) const override { return volumes_.find({"", name}); }
+  Ref<const client::StorageClass> storage_class(const std::string& name) const override { return classes_.find({"", name}); }
+  std::vector<Ref<const client::Volume>> volumes() const override { return volumes_.list(); }
+
   Counter& attempts(Metrics& metrics, const char* result) {
     return metrics.counter("scheduler_schedule_attempts_total", "Number of attempts to schedule pods, by the result",
                            {{"profile", options_.name}, {"result", result}});
@@ -179,6 +206,19 @@ class SchedulerLoop final : public Scheduler {
         self.work_.notify_all();
       }
     } leave{*this};
+    const auto ready = co_await bind_claims(pod, node);
+    if (!ready) {
+      failed_.add();
+      cluster_.forget(key);
+      wake(kPodRemoved);
+      const auto waiting = pods_.find(key);
+      if (!waiting || !waits_for_us(*waiting, options_.name)) co_return;
+      events_.event(client::reference_to(Pod::resource(), pod->meta), EventType::warning, "FailedScheduling",
+                    ready.error().message());
+      queue_.retry(key, waiting->priority, clock_.now());
+      arm();
+      co_return;
+    }
     const json::Value binding = json::Object{
         {"apiVersion", "v1"},
         {"kind", "Binding"},
@@ -200,6 +240,40 @@ class SchedulerLoop final : public Scheduler {
     log_.debug("binding failed", kv("pod", key.text()), kv("node", node), kv("error", bound.error()));
     queue_.retry(key, now->priority, clock_.now());
     arm();
+  }
+
+  // Tells the pod's waiting claims the node and waits until they are bound to volumes that it reaches.
+  Task<Result<void>> bind_claims(Ref<const Pod> pod, std::string node) {
+    auto claims = claims_of(*pod, *this);
+    if (claims.unbound.empty()) co_return Result<void>();
+    for (const auto& [claim, storage] : claims.unbound) {
+      if (claim->selected_node() == node) continue;
+      const json::Value patch = json::Object{
+          {"metadata", json::Object{{"uid", claim->meta.uid}, {"annotations", json::Object{{client::kSelectedNode, node}}}}}};
+      const auto claim_key = claim->meta.key();
+      const auto written = co_await client::merge(api_, client::Claim::resource(), claim_key, patch);
+      if (!written) co_return written.error();
+    }
+    auto waiting = claims_bound(pod);
+    auto limited = with_deadline<bool>(clock_, kVolumesMax, std::move(waiting));
+    const auto bound = co_await std::move(limited);
+    if (!bound && bound.is(Code::timeout)) co_return Error(Code::timeout, "binding volumes: context deadline exceeded");
+    if (!bound) co_return bound.error();
+    const auto found = nodes_.find({"", node});
+    claims = claims_of(*pod, *this);
+    for (const auto& volume : claims.bound)
+      if (!found || !volume->nodes.match(*found)) co_return Error(Code::conflict, "a volume was bound that node {} does not reach", node);
+    co_return Result<void>();
+  }
+
+  Task<Result<bool>> claims_bound(Ref<const Pod> pod) {
+    for (;;) {
+      const auto claims = claims_of(*pod, *this);
+      if (claims.refused.empty() && claims.unbound.empty()) co_return true;
+      const auto now = pods_.find(pod->meta.key());
+      if (!now || now->meta.uid != pod->meta.uid || now->meta.deleted) co_return Error(Code::not_found, "the pod has gone");
+      co_await claims_changed_.wait();
+    }
   }
 
   Task<void> tell_unschedulable(Ref<const Pod> pod, std::string message) {
@@ -236,6 +310,10 @@ class SchedulerLoop final : public Scheduler {
   client::EventRecorder events_;
   Informer<Pod> pods_;
   Informer<Node> nodes_;
+  Informer<client::Claim> claims_;
+  Informer<client::Volume> volumes_;
+  Informer<client::StorageClass> classes_;
+  Signal claims_changed_;
   Cluster cluster_;
   PodQueue queue_;
   Decider decider_;

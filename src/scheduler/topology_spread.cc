@@ -5,7 +5,7 @@ namespace kinglet::scheduler {
 namespace {
 
 bool counts_node(const SpreadConstraint& c, const Wants& wants, const Node& node) {
-  if (c.respect_affinity && !node_matches(wants, node)) return false;
+  if (c.respect_affinity && !wants.nodes.match(node)) return false;
   if (!c.respect_taints) return true;
   return std::all_of(node.taints.begin(), node.taints.end(), [&](const client::Taint& taint) {
     return taint.effect == "PreferNoSchedule" || client::tolerated(wants.pod->tolerations, taint);

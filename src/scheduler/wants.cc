@@ -6,41 +6,6 @@ using client::array_at;
 using client::string_at;
 using schema::Requirement;
 
-std::optional<Requirement::Op> op_of(std::string_view text) {
-  if (text == "In") return Requirement::Op::in;
-  if (text == "NotIn") return Requirement::Op::not_in;
-  if (text == "Exists") return Requirement::Op::exists;
-  if (text == "DoesNotExist") return Requirement::Op::absent;
-  if (text == "Gt") return Requirement::Op::greater;
-  if (text == "Lt") return Requirement::Op::less;
-  return std::nullopt;
-}
-
-std::optional<Requirement> requirement_of(const json::Value& item) {
-  const auto op = op_of(json::text_at(item, {"operator"}));
-  if (!op) return std::nullopt;
-  Requirement requirement{string_at(item, {"key"}), *op, {}};
-  for (const auto& value : array_at(item, {"values"}))
-    if (value.is_string()) requirement.values.emplace_back(value.get_string());
-  return requirement;
-}
-
-NodeTerm node_term(const json::Value& item) {
-  NodeTerm term;
-  for (const auto& expression : array_at(item, {"matchExpressions"})) {
-    term.empty = false;
-    if (auto requirement = requirement_of(expression))
-      term.labels.add(std::move(*requirement));
-    else
-      term.labels = schema::Selector::nothing();
-  }
-  for (const auto& field : array_at(item, {"matchFields"})) {
-    term.empty = false;
-    if (auto requirement = requirement_of(field)) term.names.push_back(std::move(*requirement));
-  }
-  return term;
-}
-
 schema::Selector selector_at(const json::Value& item, std::string_view name) {
   const auto* value = json::find(item, {name});
   if (!value) return schema::Selector::nothing();
@@ -85,12 +50,9 @@ void read_pod_terms(const json::Value& affinity, const char* kind, const Pod& po
 }
 
 void read_node_affinity(const json::Value& affinity, Wants& wants) {
-  wants.nodes_required = json::find(affinity, {"nodeAffinity", kRequired}) != nullptr;
-  for (const auto& item : array_at(affinity, {"nodeAffinity", kRequired, "nodeSelectorTerms"}))
-    wants.required_nodes.push_back(node_term(item));
   for (const auto& item : array_at(affinity, {"nodeAffinity", kPreferred}))
     if (const auto* term = json::find(item, {"preference"}))
-      wants.preferred_nodes.push_back({static_cast<int>(json::int_at(item, {"weight"})), node_term(*term)});
+      wants.preferred_nodes.push_back({static_cast<int>(json::int_at(item, {"weight"})), client::node_term_of(*term)});
 }
 
 void read_spread(const json::Value& spec, Wants& wants) {
@@ -115,16 +77,6 @@ bool mentions(const Pod& pod, std::initializer_list<std::string_view> words) {
 }
 }  // namespace
 
-bool NodeTerm::matches(const Node& node) const {
-  if (empty || !client::matches(labels, node.meta.labels)) return false;
-  for (const auto& requirement : names) {
-    const bool among = std::find(requirement.values.begin(), requirement.values.end(), node.meta.name) !=
-                       requirement.values.end();
-    if (among != (requirement.op == Requirement::Op::in)) return false;
-  }
-  return true;
-}
-
 bool PodTerm::matches(const Pod& other, const std::string& own_namespace) const {
   const bool here = all_namespaces || (namespaces.empty() && other.meta.ns == own_namespace) ||
                     std::find(namespaces.begin(), namespaces.end(), other.meta.ns) != namespaces.end();
@@ -140,8 +92,7 @@ Wants wants_of(Ref<const Pod> pod) {
   if (!object) return wants;
   const auto* spec = json::find(*object, {"spec"});
   if (!spec) return wants;
-  for (const auto& [key, value] : client::pairs_of(json::find(*spec, {"nodeSelector"})))
-    wants.node_selector.add({key, Requirement::Op::in, {value}});
+  wants.nodes = client::node_wants_of(*spec);
   if (const auto* affinity = json::find(*spec, {"affinity"})) {
     read_node_affinity(*affinity, wants);
     read_pod_terms(*affinity, "podAffinity", *wants.pod, wants.affinity, wants.preferred_affinity);
@@ -159,12 +110,6 @@ std::vector<PodTerm> anti_affinity_of(const Pod& pod) {
   if (const auto* affinity = json::find(*object, {"spec", "affinity"}))
     read_pod_terms(*affinity, "podAntiAffinity", pod, required, preferred);
   return required;
-}
-
-bool node_matches(const Wants& wants, const Node& node) {
-  if (!client::matches(wants.node_selector, node.meta.labels)) return false;
-  return !wants.nodes_required || std::any_of(wants.required_nodes.begin(), wants.required_nodes.end(),
-                                              [&](const NodeTerm& term) { return term.matches(node); });
 }
 
 }  // namespace kinglet::scheduler

@@ -162,9 +162,26 @@ Task<void> HollowNodes::start_pod(Ref<const Pod> pod) {
     (void)written;  // gone, or changed: the watch tells, and we look again
   }
   if (broken) co_await clock_.sleep(5min);
+  const char* end = pod->raw.view().find("\"image\":\"completes\"") != std::string_view::npos ? "Succeeded"
+                    : pod->raw.view().find("\"image\":\"fails\"") != std::string_view::npos   ? "Failed"
+                                                                                              : nullptr;
+  if (end) co_await end_pod(pod, end);
   busy_.erase(pod->meta.uid);
   now = pods_.find(key);
   if (now && now->meta.deleted) look_at(*now);
+}
+
+// A pod that ends by itself, unless it was told to go before.
+Task<void> HollowNodes::end_pod(Ref<const Pod> pod, const char* phase) {
+  const auto pause = between(random_, options_.start_min, options_.start_max);
+  co_await clock_.sleep(pause);
+  const auto key = pod->meta.key();
+  const auto now = pods_.find(key);
+  if (!is_on(pod->node_name) || !now || now->meta.uid != pod->meta.uid || now->meta.deleted || now->terminal()) co_return;
+  const json::Value status = json::Object{{"metadata", json::Object{{"uid", pod->meta.uid}}},
+                                          {"status", json::Object{{"phase", phase}, {"conditions", nullptr}}}};
+  const auto written = co_await client::merge_status(api_, Pod::resource(), key, status);
+  (void)written;  // gone: nobody asks any more
 }
 
 Task<void> HollowNodes::stop_pod(Ref<const Pod> pod) {

@@ -45,6 +45,7 @@ class HollowNodes {
   Task<Result<void>> renew_lease(std::string node);
   void look_at(const client::Pod& pod);
   Task<void> start_pod(client::Ref<const client::Pod> pod);
+  Task<void> end_pod(client::Ref<const client::Pod> pod, const char* phase);
   Task<void> stop_pod(client::Ref<const client::Pod> pod);
   json::Value running_status(const client::Pod& pod, bool ready);
 

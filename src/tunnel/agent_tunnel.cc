@@ -24,29 +24,11 @@ constexpr Duration kGoodbyeTimeout = 500ms;
 constexpr Duration kAnswerLinger = 30s;
 constexpr size_t kRequestsMax = 200;
 
-std::string host_of(const std::string& url) {
-  std::string host = url.substr(url.find("://") + 3);
-  if (host.starts_with('[')) return host.substr(1, host.find(']') - 1);
-  return host.substr(0, host.find(':'));
-}
-
-bool goes_direct(const std::vector<std::string>& no_proxy, const std::string& host) {
-  return std::any_of(no_proxy.begin(), no_proxy.end(), [&](const std::string& rule) {
-    if (rule == "*" || rule == host) return true;
-    const std::string suffix = rule.starts_with('.') ? rule : "." + rule;
-    return !rule.empty() && host.ends_with(suffix);
-  });
-}
-
 }  // namespace
 
 AgentTunnel::AgentTunnel(Clock& clock, Random& random, ServerList& servers,
                          AgentTunnelOptions options)
-    : clock_(clock), random_(random), servers_(servers), options_(std::move(options)) {
-  status_.proxy = options_.proxy.empty()
-                      ? ""
-                      : host_of("://" + options_.proxy.substr(options_.proxy.rfind('@') + 1));
-}
+    : clock_(clock), random_(random), servers_(servers), options_(std::move(options)) {}
 
 AgentTunnel::~AgentTunnel() = default;
 
@@ -54,7 +36,7 @@ net::H2Options AgentTunnel::dial_options(const std::string& url) const {
   net::H2Options out;
   out.url = url;
   out.tls = options_.tls;
-  if (!goes_direct(options_.no_proxy, host_of(url))) out.proxy = options_.proxy;
+  if (options_.proxy_for) out.proxy = options_.proxy_for(url);
   out.connect_timeout = kDialTimeout;
   return out;
 }

@@ -24,14 +24,14 @@ namespace kinglet::tunnel {
 
 struct AgentTunnelOptions {
   net::ClientTls tls;  // with the node's certificate; its server_name is one that every server has
-  std::string proxy;   // http://[user:password@]host:port; empty: none
-  std::vector<std::string> no_proxy;  // hosts that are reached without it
+  // The HTTP proxy on the way to a server, http://[user:password@]host:port; "" or not set: none.
+  std::function<std::string(const std::string& url)> proxy_for;
 };
 
 // What is known of the connection, for people.
 struct TunnelStatus {
   bool connected = false;
-  std::string server, local_host, proxy, last_error;
+  std::string server, local_host, last_error;
   Duration round_trip{};
   uint64_t connects = 0;
 };

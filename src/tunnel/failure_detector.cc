@@ -8,9 +8,9 @@ namespace {
 constexpr Duration kLimitMin = std::chrono::milliseconds(1100);
 constexpr Duration kLimitMax = std::chrono::seconds(8);
 constexpr Duration kMargin = std::chrono::milliseconds(300);
-// A long gap is half forgotten after a minute.
+// A long gap is half forgotten after three minutes: on a lossy link the next one comes within that.
 constexpr Duration kDecayStep = std::chrono::seconds(1);
-constexpr double kDecayPerStep = 0.9885;
+constexpr double kDecayPerStep = 0.996;
 // Less than this a tick comes late on any loaded machine.
 constexpr Duration kLateness = std::chrono::milliseconds(50);
 }  // namespace

@@ -33,7 +33,8 @@ class FailureDetector {
 
   TimePoint heard_, ticked_, decayed_;
   Duration excused_{};  // of the present silence: our own absence
-  Duration longest_{};  // gap that was seen, fading
+  // Gap that was seen, fading. A link is not trusted blindly before it is known.
+  Duration longest_ = std::chrono::milliseconds(600);
 };
 
 }  // namespace kinglet::tunnel

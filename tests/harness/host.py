@@ -3,13 +3,16 @@
 PID 1 of the host is a shell that only reaps. When the Host is closed its processes, mounts and cgroups are gone.
 Needs root. Used as: `with Host() as host: host.run(["ip", "addr"])`.
 """
+import ctypes
 import os
 import shutil
+import signal
 import subprocess
 import tempfile
 import time
 
 CGROUP_ROOT = "/sys/fs/cgroup"
+PR_SET_PDEATHSIG = 1
 
 # Runs inside the new namespaces as PID 1. $1: state dir; $2: name of the host's cgroup; $3: address or "none".
 # /run is private so that crun's and kinglet's run-time state of two hosts never meet.
@@ -55,12 +58,19 @@ class Host:
         self.address = address
         self.dir = tempfile.mkdtemp(prefix="kinglet-host-")
         self.cgroup = os.path.basename(self.dir)
+        self.init = None
+        self.power_on()
+
+    def power_on(self):
+        """Boots: the same directory, everything else new."""
+        if os.path.exists(f"{self.dir}/up"):
+            os.unlink(f"{self.dir}/up")
         self._make_cgroups()
-        # The pipe tells the children that we are gone even if we are killed.
+        # The kernel ends the host's processes when we are gone, even if we are killed.
         self.init = subprocess.Popen(
             ["unshare", "--net", "--mount", "--pid", "--uts", "--cgroup", "--fork", "--kill-child=SIGKILL",
-             "bash", "-c", INIT, "init", self.dir, self.cgroup, address or "none"],
-            stdin=subprocess.DEVNULL, preexec_fn=self._enter_cgroups)
+             "bash", "-c", INIT, "init", self.dir, self.cgroup, self.address or "none"],
+            stdin=subprocess.DEVNULL, preexec_fn=self._prepare_init)
         self._wait_up()
 
     def _make_cgroups(self):
@@ -72,6 +82,10 @@ class Host:
                 if os.path.exists(f"{root}/{name}") and os.path.exists(f"{path}/{name}"):
                     with open(f"{root}/{name}") as source, open(f"{path}/{name}", "w") as target:
                         target.write(source.read().strip())
+
+    def _prepare_init(self):
+        ctypes.CDLL(None).prctl(PR_SET_PDEATHSIG, signal.SIGKILL)
+        self._enter_cgroups()
 
     def _enter_cgroups(self):
         for root in hierarchies():
@@ -102,13 +116,20 @@ class Host:
         return subprocess.Popen(self.command(argv), stdin=subprocess.DEVNULL, start_new_session=True,
                                 preexec_fn=self._enter_cgroups, **more)
 
-    def close(self):
+    def power_off(self):
+        """Every process ends at once, without a word; the directory stays."""
+        if self.init is None:
+            return
         self.init.kill()
         self.init.wait()
+        self.init = None
         for root in hierarchies():
             top = f"{root}/{self.cgroup}"
             for path, _, _ in os.walk(top, topdown=False):
                 self._remove_cgroup(path)
+
+    def close(self):
+        self.power_off()
         shutil.rmtree(self.dir, ignore_errors=True)
 
     @staticmethod

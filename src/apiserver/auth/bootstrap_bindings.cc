@@ -121,6 +121,7 @@ constexpr BootstrapBinding kBindings[] = {
      "ServiceAccount:kube-system/token-cleaner"},
     {"kinglet:join-info", "kinglet:join-info",
      "Group:system:authenticated,Group:system:unauthenticated"},
+    {"kinglet:node-tunnel", "kinglet:node-tunnel", "Group:system:nodes"},
     // A node that holds a join token asks for its certificate itself; which requests are then
     // approved without a person is decided by the next two.
     {"kinglet:node-bootstrapper", "system:node-bootstrapper", "Group:system:bootstrappers"},

@@ -14,6 +14,9 @@ constexpr BootstrapRule kRules[] = {
     {"cluster-admin", "*", "", "", "", "*"},
     // What a machine that wants to join may see before it can prove anything.
     {"kinglet:join-info", "get", "", "", "", "/cacerts"},
+    // The connection that an agent keeps, and what it must know of its cluster.
+    {"kinglet:node-tunnel", "get", "", "", "",
+     "/kinglet.io/v1/cluster-config,/kinglet.io/v1/tunnel,/kinglet.io/v1/tunnel/*"},
     {"system:aggregate-to-admin", "create", "authorization.k8s.io", "localsubjectaccessreviews"},
     {"system:aggregate-to-admin", kAll, "rbac.authorization.k8s.io", "rolebindings,roles"},
     {"system:aggregate-to-edit", kRead, "core",

@@ -31,6 +31,12 @@ struct ReplicaSet : Object {
   } status;
 };
 
+// The same decisions, an older kind: its selector is a plain map.
+struct ReplicationController : ReplicaSet {
+  static const schema::Resource& resource();
+  static std::shared_ptr<ReplicationController> decode(const json::Value& object);
+};
+
 struct Namespace : Object {
   static const schema::Resource& resource();
   static std::shared_ptr<Namespace> decode(const json::Value& object);

@@ -32,8 +32,21 @@ RunnerPtr make_endpoints(const Deps& deps);
 RunnerPtr make_namespace(const Deps& deps);
 RunnerPtr make_service_account(const Deps& deps);
 RunnerPtr make_root_ca(const Deps& deps);
+RunnerPtr make_node_ipam(const Deps& deps);  // options.cluster_cidr was checked with the flags
 RunnerPtr make_node_lifecycle(const Deps& deps);
 RunnerPtr make_taint_eviction(const Deps& deps);
 RunnerPtr make_pod_gc(const Deps& deps);
+RunnerPtr make_replication_controller(const Deps& deps);
+RunnerPtr make_job(const Deps& deps);
+RunnerPtr make_daemon_set(const Deps& deps);
+RunnerPtr make_stateful_set(const Deps& deps);
+RunnerPtr make_disruption(const Deps& deps);
+RunnerPtr make_volume_binder(const Deps& deps);
+// Creates the StorageClass local-path unless one of that name is there.
+Task<Result<void>> publish_local_path_class(client::Api& api);
+RunnerPtr make_volume_reclaimer(const Deps& deps);
+RunnerPtr make_claim_protection(const Deps& deps);
+RunnerPtr make_volume_protection(const Deps& deps);
+RunnerPtr make_cron_job(const Deps& deps);
 
 }  // namespace kinglet::controllers

@@ -4,6 +4,9 @@
 
 namespace kinglet::controllers {
 
+// spec.template of a workload; an empty object when it has none.
+json::Value spec_template(const Object& workload);
+
 // The pod that `template_json` (a PodTemplateSpec) describes, owned by `owner`. Named by `name`, or when that is empty
 // by the server, from "<owner>-".
 json::Value pod_from(const json::Value& template_json, const client::OwnerRef& owner, const std::string& name = {});

@@ -1,4 +1,5 @@
-// Connection tracking: UDP has no end, so a flow to an endpoint that is gone would live on as long as packets come.
+// Connection tracking: UDP has no end, so a flow to an endpoint that is gone would live on as long as packets come; and
+// a TCP connection to a node that lost its power hangs for minutes, since nobody is left to refuse its packets.
 #pragma once
 #include <cstdint>
 #include <map>
@@ -28,5 +29,23 @@ UdpServices changed_udp(const UdpServices& before, const UdpServices& after);
 
 // Deletes the stale flows of this network namespace; returns how many. Blocking. Errors: io.
 Result<size_t> delete_stale_flows(const UdpServices& changed);
+
+// A flow that a Service sent elsewhere than where its first packet was addressed.
+struct TranslatedFlow {
+  bool tcp = false;
+  std::string source;
+  uint16_t source_port = 0;
+  std::string destination;  // of the first packet
+  uint16_t port = 0;
+  std::string answers_from;
+};
+// Deletes the translated flows, TCP and UDP, that are answered from one of these networks ("10.42.3.0/24"), and says which
+// they were: the next packet of such a flow is sent to another endpoint, which does not know a TCP connection and resets
+// it. Blocking. Errors: io.
+Result<std::vector<TranslatedFlow>> delete_flows_to(const std::vector<std::string>& networks);
+
+// Ends the local end of a TCP connection in this network namespace: its owner sees "connection aborted" at once, also when
+// it only listens. False: there is no such socket here. Blocking. Errors: io (a kernel without INET_DIAG_DESTROY).
+Result<bool> abort_connection(const TranslatedFlow& flow);
 
 }  // namespace kinglet::network

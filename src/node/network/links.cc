@@ -2,59 +2,18 @@
 
 #include <linux/if_bridge.h>
 #include <linux/rtnetlink.h>
-#include <netlink/cache.h>
-#include <netlink/msg.h>
-#include <netlink/netlink.h>
-#include <netlink/route/addr.h>
-#include <netlink/route/link.h>
 #include <netlink/route/link/bridge.h>
 #include <netlink/route/link/veth.h>
 #include <netlink/route/nexthop.h>
-#include <netlink/route/route.h>
-#include <sys/socket.h>
+
+#include "node/network/netlink_types.h"
 
 namespace kinglet::network {
 namespace {
-
-template <auto kFree>
-struct FreeBy {
-  template <class T>
-  void operator()(T* object) const {
-    kFree(object);
-  }
-};
-using Socket = std::unique_ptr<nl_sock, FreeBy<nl_socket_free>>;
-using Link = std::unique_ptr<rtnl_link, FreeBy<rtnl_link_put>>;
-using Address = std::unique_ptr<rtnl_addr, FreeBy<rtnl_addr_put>>;
-using Route = std::unique_ptr<rtnl_route, FreeBy<rtnl_route_put>>;
-using NetAddress = std::unique_ptr<nl_addr, FreeBy<nl_addr_put>>;
-using Cache = std::unique_ptr<nl_cache, FreeBy<nl_cache_free>>;
-using Message = std::unique_ptr<nl_msg, FreeBy<nlmsg_free>>;
+using namespace netlink;
 
 // Locally administered; the bridges of two nodes are never on one link.
 constexpr const char* kBridgeAddress = "0a:6b:6c:00:00:01";
-
-Error netlink_error(int code, const std::string& what) {
-  const Code kind = code == -NLE_EXIST                                ? Code::already_exists
-                    : code == -NLE_NODEV || code == -NLE_OBJ_NOTFOUND ? Code::not_found
-                                                                      : Code::io;
-  return Error(kind, "{}: {}", what, nl_geterror(code));
-}
-
-Result<void> done(int code, const std::string& what) {
-  if (code < 0) return netlink_error(code, what);
-  return {};
-}
-Result<void> done_or_there(int code, const std::string& what) {
-  return code == -NLE_EXIST ? Result<void>() : done(code, what);
-}
-
-Result<NetAddress> parse_address(const std::string& text) {
-  nl_addr* address = nullptr;
-  const int code = nl_addr_parse(text.c_str(), AF_INET, &address);
-  if (code < 0) return netlink_error(code, "address " + text);
-  return NetAddress(address);
-}
 
 class NetlinkLinks final : public Links {
  public:
@@ -65,11 +24,8 @@ class NetlinkLinks final : public Links {
     const Link bridge(rtnl_link_bridge_alloc());
     rtnl_link_set_name(bridge.get(), name.c_str());
     rtnl_link_set_mtu(bridge.get(), static_cast<unsigned>(mtu));
-    nl_addr* hardware = nullptr;
-    if (nl_addr_parse(kBridgeAddress, AF_LLC, &hardware) >= 0) {
-      const NetAddress owned(hardware);
-      rtnl_link_set_addr(bridge.get(), hardware);
-    }
+    KL_TRY_FN(hardware, parse_address(kBridgeAddress, AF_LLC));
+    rtnl_link_set_addr(bridge.get(), hardware.get());
     return done_or_there(rtnl_link_add(socket_.get(), bridge.get(), NLM_F_CREATE | NLM_F_EXCL),
                          "make bridge " + name);
   }
@@ -207,7 +163,7 @@ class NetlinkLinks final : public Links {
   Result<Link> find(const std::string& name) {
     rtnl_link* link = nullptr;
     const int code = rtnl_link_get_kernel(socket_.get(), 0, name.c_str(), &link);
-    if (code < 0) return netlink_error(code, "interface " + name);
+    if (code < 0) return error_of(code, "interface " + name);
     return Link(link);
   }
   Result<int> index(const std::string& name) {
@@ -234,7 +190,7 @@ class NetlinkLinks final : public Links {
     nla_put_u8(message.get(), IFLA_BRPORT_MODE, 1);
     nla_nest_end(message.get(), port);
     const int sent = nl_send_auto(socket_.get(), message.get());
-    if (sent < 0) return netlink_error(sent, "hairpin mode of " + name);
+    if (sent < 0) return error_of(sent, "hairpin mode of " + name);
     return done(nl_wait_for_ack(socket_.get()), "hairpin mode of " + name);
   }
 
@@ -246,7 +202,7 @@ class NetlinkLinks final : public Links {
 Result<std::unique_ptr<Links>> open_links() {
   Socket socket(nl_socket_alloc());
   const int code = nl_connect(socket.get(), NETLINK_ROUTE);
-  if (code < 0) return netlink_error(code, "open netlink");
+  if (code < 0) return error_of(code, "open netlink");
   return std::unique_ptr<Links>(std::make_unique<NetlinkLinks>(std::move(socket)));
 }
 

@@ -8,8 +8,13 @@
 #include "base/task_group.h"
 #include "base/testing.h"
 #include "client/testing/fake_api.h"
+#include "node/local_pod.h"
 #include "node/network/dns_message.h"
+#include "node/network/links.h"
+#include "node/network/overlay_links.h"
 #include "node/network/own_network_test.h"
+#include "node/network/peer_routes.h"
+#include "node/network/pod_wires.h"
 
 namespace kinglet::network {
 namespace {
@@ -93,6 +98,7 @@ TEST(NetworkAsAWhole, objects_become_rules_and_names_and_pods_survive_a_restart)
   if (!testing::can_have_own_network()) GTEST_SKIP() << "needs root";
   testing::in_own_network([] {
     NetworkOptions options;
+    options.pod_cidr = "10.42.0.0/24";
     options.node_name = "here";
     options.resolv_conf = "/run/resolv.conf";
     std::ofstream(options.resolv_conf) << "# no name server\n";
@@ -135,6 +141,151 @@ TEST(NetworkAsAWhole, objects_become_rules_and_names_and_pods_survive_a_restart)
     EXPECT_TRUE(remove_network(options));
     EXPECT_TRUE(remove_network(options)) << "twice is fine";
     EXPECT_NE(testing::ask("", "10.43.0.5", 80), "web 10.42.0.1");
+  });
+}
+
+std::string node_object(const std::string& name, const std::string& cidr,
+                        const std::string& address, const char* ready = "True") {
+  return fmt::format(
+      R"({{"kind":"Node","apiVersion":"v1","metadata":{{"name":"{}"}},"spec":{{"podCIDR":"{}"}},
+    "status":{{"addresses":[{{"type":"InternalIP","address":"{}"}}],"conditions":[{{"type":"Ready","status":"{}"}}]}}}})",
+      name, cidr, address, ready);
+}
+
+TEST(NetworkAsAWhole, the_node_object_gives_the_range_and_peers_and_both_are_remembered) {
+  if (!testing::can_have_own_network()) GTEST_SKIP() << "needs root";
+  testing::in_own_network([] {
+    NetworkOptions options;
+    options.node_name = "here";
+    options.pod_cidr_file = "/run/pod-cidr";
+    options.cluster_dns.clear();
+    {
+      Node node(options);
+      ASSERT_TRUE(node.api.put(PeerNode::resource(), node_object("here", "", "192.0.2.1")));
+      node.start();
+      EXPECT_EQ(node.network->gateway(), "");
+      ASSERT_TRUE(
+          node.api.put(PeerNode::resource(), node_object("here", "10.42.3.0/24", "192.0.2.1")));
+      EXPECT_TRUE(node.until([&] { return node.network->gateway() == "10.42.3.1"; }));
+      EXPECT_EQ(node.testing_run(node.network->attach("uid-1", "x"))->ip, "10.42.3.2");
+      EXPECT_FALSE((*open_links())->exists("kl-vxlan")) << "alone, it needs no device";
+      ASSERT_TRUE(
+          node.api.put(PeerNode::resource(), node_object("there", "10.42.4.0/24", "192.0.2.2")));
+      const auto tunnels = [] { return read_overlay({})->tunnels; };
+      const std::string there = hardware_address("there");
+      EXPECT_TRUE(node.until([&] {
+        return tunnels() == decltype(tunnels()){{there, "192.0.2.2"}};
+      }));
+      ASSERT_TRUE(
+          node.api.put(PeerNode::resource(), node_object("there", "10.42.4.0/24", "192.0.2.7")));
+      EXPECT_TRUE(node.until([&] {
+        return tunnels() == decltype(tunnels()){{there, "192.0.2.7"}};
+      }));
+      EXPECT_EQ((*open_links())->mtu("kl-vxlan"), 1450);
+      node.api.erase(PeerNode::resource(), "", "there");
+      EXPECT_TRUE(
+          node.until([&] { return tunnels().empty() && read_overlay({})->routes.empty(); }));
+    }
+    {
+      Node node(options);
+      node.start();
+      EXPECT_EQ(node.network->gateway(), "10.42.3.1") << "before any server answers";
+      EXPECT_EQ(node.network->attached(), std::vector<std::string>{"uid-1"});
+    }
+    EXPECT_TRUE(remove_network(options));
+  });
+}
+
+TEST(NetworkAsAWhole, clients_of_a_lost_node_hear_of_it_at_once) {
+  if (!testing::can_have_own_network()) GTEST_SKIP() << "needs root";
+  testing::in_own_network([] {
+    NetworkOptions options;
+    options.pod_cidr = "10.42.0.0/24";
+    options.node_name = "here";
+    options.cluster_dns.clear();
+    Node node(options);
+    ASSERT_TRUE(node.api.put(PeerNode::resource(), node_object("there", "10.42.9.0/24", "")));
+    ASSERT_TRUE(node.api.put(ServiceObject::resource(), kService));
+    std::string slice(kSlice);
+    slice.replace(slice.find("10.42.0.2"), 9, "10.42.9.2").replace(slice.find("here"), 4, "there");
+    ASSERT_TRUE(node.api.put(SliceObject::resource(), slice));
+    node.start();
+    const auto client = node.testing_run(node.network->attach("client", "x"));
+    ASSERT_TRUE(client);
+    // The other node's pod, played by one of this node's.
+    WireOptions wires;
+    wires.service_cidr = "10.43.0.0/16";
+    wires.netns_dir = "/run/there";
+    wires.bridge = "kl0";
+    wires.gateway = "10.42.0.1";
+    ASSERT_TRUE(make_bridge(wires));
+    ASSERT_TRUE(wire_pod(wires, "there", "10.42.9.2"));
+    ASSERT_TRUE((*open_links())->add_route("10.42.9.2/32", "kl0", "", ""));
+    testing::serve_silence(netns_path(wires, "there"), 8080);
+    EXPECT_TRUE(node.until([&] { return testing::ask("", "10.43.0.5", 80) == "nothing"; }))
+        << "connected, and nothing is said";
+    testing::Waiting pod(client->netns_path, "10.43.0.5", 80), host("", "10.43.0.5", 80),
+        direct(client->netns_path, "10.42.9.2", 8080);
+    ASSERT_TRUE(pod.connected() && host.connected() && direct.connected());
+    ASSERT_TRUE(
+        node.api.put(PeerNode::resource(), node_object("there", "10.42.9.0/24", "", "Unknown")));
+    node.api.erase(SliceObject::resource(), "shop", "web-1");
+    EXPECT_TRUE(node.until([&] { return testing::ask("", "10.43.0.5", 80) == "refused"; }));
+    EXPECT_TRUE(node.until([&] { return pod.outcome() == "Software caused connection abort"; }))
+        << pod.outcome();
+    EXPECT_TRUE(node.until([&] { return host.outcome() == "Software caused connection abort"; }))
+        << host.outcome();
+    EXPECT_EQ(direct.outcome(), "waits")
+        << "who speaks to a pod's own address speaks to nobody else";
+  });
+}
+
+constexpr std::string_view kPortsPod =
+    R"({"kind":"Pod","apiVersion":"v1","metadata":{"name":"a","namespace":"shop"},
+      "spec":{"nodeName":"here","containers":[{"name":"c","ports":[{"containerPort":80,"hostPort":8080},
+      {"containerPort":53,"hostPort":5353,"protocol":"UDP"}]}]},"status":{"phase":"Running","podIP":"10.42.0.2"}})";
+
+TEST(NetworkAsAWhole, host_ports_and_udp_services_follow_their_pods) {
+  if (!testing::can_have_own_network()) GTEST_SKIP() << "needs root";
+  testing::in_own_network([] {
+    NetworkOptions options;
+    options.pod_cidr = "10.42.0.0/24";
+    options.node_name = "here";
+    options.cluster_dns.clear();
+    Node node(options);
+    node.start();
+    const auto a = node.testing_run(node.network->attach("a", "x")),
+               b = node.testing_run(node.network->attach("b", "x"));
+    ASSERT_TRUE(a && b);
+    testing::serve(a->netns_path, 80, "a");
+    testing::serve_udp(a->netns_path, 53, "a");
+    testing::serve_udp(b->netns_path, 53, "b");
+    ASSERT_TRUE(node.api.put(node::LocalPod::resource(), kPortsPod));
+    EXPECT_TRUE(node.until(
+        [&] { return testing::ask(b->netns_path, "10.42.0.1", 8080) == "a 10.42.0.3"; }));
+    EXPECT_EQ(testing::ask("", "127.0.0.1", 8080), "a 10.42.0.1");
+    EXPECT_EQ(testing::ask(a->netns_path, "10.42.0.1", 8080), "a 10.42.0.1")
+        << "a pod by its own host port";
+    EXPECT_EQ(testing::ask_udp(b->netns_path, "10.42.0.1", 5353), "a 10.42.0.3");
+
+    std::string service(kService), slice(kSlice);
+    for (auto* text : {&service, &slice}) text->replace(text->find("TCP"), 3, "UDP");
+    slice.replace(slice.find("8080"), 4, "53");
+    ASSERT_TRUE(node.api.put(ServiceObject::resource(), service));
+    ASSERT_TRUE(node.api.put(SliceObject::resource(), slice));
+    EXPECT_TRUE(node.until(
+        [&] { return testing::ask_udp(b->netns_path, "10.43.0.5", 80, 4000) == "a 10.42.0.3"; }));
+    // The same flow, which conntrack knows: it must follow the endpoint.
+    slice.replace(slice.find("10.42.0.2"), 9, "10.42.0.3");
+    ASSERT_TRUE(node.api.put(SliceObject::resource(), slice));
+    EXPECT_TRUE(node.until(
+        [&] { return testing::ask_udp(a->netns_path, "10.43.0.5", 80, 4000) == "b 10.42.0.2"; }));
+    EXPECT_TRUE(node.until([&] {
+      return testing::ask_udp(b->netns_path, "10.43.0.5", 80, 4000) == "b 10.42.0.1";
+    })) << "itself, through its Service";
+    node.api.erase(SliceObject::resource(), "shop", "web-1");
+    EXPECT_TRUE(node.until(
+        [&] { return testing::ask_udp(a->netns_path, "10.43.0.5", 80, 4000) == "refused"; }));
   });
 }
 

@@ -4,6 +4,7 @@
 #include <fcntl.h>
 #include <gtest/gtest.h>
 #include <netinet/in.h>
+#include <poll.h>
 #include <sched.h>
 #include <signal.h>
 #include <sys/mount.h>
@@ -89,19 +90,23 @@ std::string ask_here(const std::string& ip, uint16_t port) {
 }
 }  // namespace
 
-void serve(const std::string& netns, uint16_t port, const std::string& name) {
+namespace {
+// Runs `serve_on` with a bound socket of `type`, in a child; returns when it is bound.
+void serve_in_child(const std::string& netns, uint16_t port, int type,
+                    const std::function<void(int)>& serve_on) {
   int ready[2];
   ASSERT_EQ(::pipe(ready), 0);
   if (::fork() == 0) {
     ::prctl(PR_SET_PDEATHSIG, SIGKILL);
     enter(netns);
-    const int listener = ::socket(AF_INET, SOCK_STREAM, 0);
+    const int fd = ::socket(AF_INET, type, 0);
     const sockaddr_in any = address_of("0.0.0.0", port);
-    if (::bind(listener, reinterpret_cast<const sockaddr*>(&any), sizeof any) != 0) ::_exit(3);
-    ::listen(listener, 16);
+    if (::bind(fd, reinterpret_cast<const sockaddr*>(&any), sizeof any) != 0) ::_exit(3);
+    if (type == SOCK_STREAM) ::listen(fd, 16);
     ::close(ready[0]);
     ::close(ready[1]);
-    answer_clients(listener, name);
+    serve_on(fd);
+    ::_exit(0);
   }
   ::close(ready[1]);
   char end;
@@ -109,13 +114,14 @@ void serve(const std::string& netns, uint16_t port, const std::string& name) {
   ::close(ready[0]);
 }
 
-std::string ask(const std::string& netns, const std::string& ip, uint16_t port) {
+// What `question` returns, asked inside the namespace by a child.
+std::string ask_in_child(const std::string& netns, const std::function<std::string()>& question) {
   int out[2];
   if (::pipe(out) != 0) return "no pipe";
   const pid_t child = ::fork();
   if (child == 0) {
     enter(netns);
-    const std::string answer = ask_here(ip, port);
+    const std::string answer = question();
     (void)!::write(out[1], answer.data(), answer.size());
     ::_exit(0);
   }
@@ -125,6 +131,102 @@ std::string ask(const std::string& netns, const std::string& ip, uint16_t port) 
   ::close(out[0]);
   ::waitpid(child, nullptr, 0);
   return n > 0 ? std::string(text, static_cast<size_t>(n)) : "died";
+}
+
+void answer_datagrams(int fd, const std::string& name) {
+  for (;;) {
+    sockaddr_in peer{};
+    socklen_t size = sizeof peer;
+    char text[100];
+    if (::recvfrom(fd, text, sizeof text, 0, reinterpret_cast<sockaddr*>(&peer), &size) < 0) return;
+    char ip[INET_ADDRSTRLEN] = {};
+    ::inet_ntop(AF_INET, &peer.sin_addr, ip, sizeof ip);
+    const std::string answer = name + " " + ip;
+    ::sendto(fd, answer.data(), answer.size(), 0, reinterpret_cast<sockaddr*>(&peer), size);
+  }
+}
+
+std::string ask_udp_here(const std::string& ip, uint16_t port, uint16_t source_port) {
+  const int fd = ::socket(AF_INET, SOCK_DGRAM, 0);
+  const timeval limit{.tv_sec = 1, .tv_usec = 0};
+  ::setsockopt(fd, SOL_SOCKET, SO_RCVTIMEO, &limit, sizeof limit);
+  const sockaddr_in own = address_of("0.0.0.0", source_port), to = address_of(ip, port);
+  if (::bind(fd, reinterpret_cast<const sockaddr*>(&own), sizeof own) != 0) return "no such port";
+  if (::connect(fd, reinterpret_cast<const sockaddr*>(&to), sizeof to) != 0)
+    return std::strerror(errno);
+  if (::send(fd, "hello", 5, 0) < 0) return std::strerror(errno);
+  char text[200];
+  const ssize_t n = ::recv(fd, text, sizeof text, 0);
+  if (n >= 0) return std::string(text, static_cast<size_t>(n));
+  return errno == ECONNREFUSED ? "refused" : errno == EAGAIN ? "silence" : std::strerror(errno);
+}
+}  // namespace
+
+void serve(const std::string& netns, uint16_t port, const std::string& name) {
+  serve_in_child(netns, port, SOCK_STREAM, [&](int listener) { answer_clients(listener, name); });
+}
+
+void serve_silence(const std::string& netns, uint16_t port) {
+  serve_in_child(netns, port, SOCK_STREAM, [](int listener) {
+    while (::accept(listener, nullptr, nullptr) >= 0) {
+    }
+  });
+}
+
+void serve_udp(const std::string& netns, uint16_t port, const std::string& name) {
+  serve_in_child(netns, port, SOCK_DGRAM, [&](int fd) { answer_datagrams(fd, name); });
+}
+
+std::string ask(const std::string& netns, const std::string& ip, uint16_t port) {
+  return ask_in_child(netns, [&] { return ask_here(ip, port); });
+}
+
+std::string ask_udp(const std::string& netns, const std::string& ip, uint16_t port,
+                    uint16_t source_port) {
+  return ask_in_child(netns, [&] { return ask_udp_here(ip, port, source_port); });
+}
+
+Waiting::Waiting(const std::string& netns, const std::string& ip, uint16_t port) {
+  int words[2];
+  if (::pipe(words) != 0) return;
+  child_ = ::fork();
+  if (child_ == 0) {
+    ::prctl(PR_SET_PDEATHSIG, SIGKILL);
+    enter(netns);
+    const int fd = ::socket(AF_INET, SOCK_STREAM, 0);
+    const timeval limit{.tv_sec = 1, .tv_usec = 0};
+    ::setsockopt(fd, SOL_SOCKET, SO_SNDTIMEO, &limit, sizeof limit);  // of connect()
+    const sockaddr_in address = address_of(ip, port);
+    if (::connect(fd, reinterpret_cast<const sockaddr*>(&address), sizeof address) != 0) ::_exit(1);
+    (void)!::write(words[1], "c", 1);
+    char byte;
+    const ssize_t n = ::read(fd, &byte, 1);
+    const std::string text = n < 0 ? std::strerror(errno) : "closed";
+    (void)!::write(words[1], text.data(), text.size());
+    ::_exit(0);
+  }
+  ::close(words[1]);
+  words_ = words[0];
+  char c;
+  connected_ = ::read(words_, &c, 1) == 1;
+}
+
+Waiting::~Waiting() {
+  if (child_ > 0) {
+    ::kill(child_, SIGKILL);
+    ::waitpid(child_, nullptr, 0);
+  }
+  if (words_ >= 0) ::close(words_);
+}
+
+std::string Waiting::outcome() {
+  pollfd wait{words_, POLLIN, 0};
+  if (!told_.empty()) return told_;
+  if (::poll(&wait, 1, 20) != 1) return "waits";
+  char text[100];
+  const ssize_t n = ::read(words_, text, sizeof text);
+  told_ = n > 0 ? std::string(text, static_cast<size_t>(n)) : "died";
+  return told_;
 }
 
 }  // namespace kinglet::network::testing

@@ -1,34 +1,15 @@
 #include "node/network/pod_wires.h"
 
-#include <algorithm>
-
 #include "base/files.h"
 #include "node/network/links.h"
 #include "node/network/netns.h"
+#include "node/network/sysctl.h"
 
 namespace kinglet::network {
 namespace {
 
 constexpr const char* kPodInterface = "eth0";
 constexpr int kMtuDefault = 1500;
-
-// Writes a kernel setting unless it has that value already: /proc/sys may be read-only, and right
-// all the same.
-Result<void> set_sysctl(const std::string& name, const std::string& value) {
-  const auto files = make_system_files();
-  const std::string path = "/proc/sys/" + name;
-  auto now = read_file(*files, path);
-  if (now && std::string_view(*now).substr(0, now->find_last_not_of(" \n") + 1) == value) return {};
-  std::string dotted = name;
-  std::replace(dotted.begin(), dotted.end(), '/', '.');
-  auto file = files->open(path, OpenMode::read_write);
-  auto written = file ? (*file)->write_at(0, value) : Result<void>(std::move(file.error()));
-  if (!written)
-    return Error(Code::unavailable,
-                 "the pod network needs {}={} and cannot set it ({}): set it with sysctl", dotted,
-                 value, written.error().message());
-  return {};
-}
 
 Result<void> set_bridge_sysctls(const std::string& bridge) {
   KL_CHECK_FN(set_sysctl("net/ipv4/ip_forward", "1"));
@@ -92,13 +73,17 @@ Result<void> make_bridge(const WireOptions& options) {
   int mtu = options.mtu;
   if (mtu == 0) {
     const auto uplink = links->default_interface();
-    mtu = uplink ? links->mtu(*uplink) : kMtuDefault;
+    mtu = (uplink ? links->mtu(*uplink) : kMtuDefault) - options.mtu_overhead;
   }
   auto made = links->make_bridge(options.bridge, mtu);
   if (!made)
     return Error(Code::unavailable,
                  "{} (does the kernel have the bridge module? try: modprobe bridge)",
                  made.error().message());
+  // The range of before the node was given another one may be some other node's by now.
+  const auto old = links->address(options.bridge);
+  if (old && *old != options.gateway && *old != options.cluster_dns)
+    KL_CHECK_FN(links->remove_address(options.bridge, *old, options.prefix));
   KL_CHECK_FN(links->add_address(options.bridge, options.gateway, options.prefix));
   // The cluster's DNS is answered here, on every node.
   if (!options.cluster_dns.empty())

@@ -14,7 +14,8 @@ struct WireOptions {
   std::string gateway;    // the bridge's address
   int prefix = 24;        // of this node's pod network
   std::string service_cidr, cluster_dns;
-  int mtu = 0;            // 0: that of the default route's interface
+  int mtu = 0;            // 0: that of the default route's interface, less the overhead
+  int mtu_overhead = 0;   // of what packets to other nodes are wrapped in
 };
 
 // Errors: unavailable, in words for the operator.

@@ -50,6 +50,28 @@ class Builder {
     for (const auto& port : service.ports) add_port(service, port, slices);
   }
 
+  // The pod is here, so that nothing needs to be masqueraded: it answers through us. Services go
+  // first.
+  void add(const HostPort& port) {
+    const std::string protocol = lower(port.protocol);
+    const std::string chain =
+        chain_name("host", fmt::format("{}/{}/{}/{}/{}", port.host_ip, protocol, port.port,
+                                       port.pod_ip, port.container_port));
+    rules_.chains[chain] =
+        fmt::format("meta l4proto {} dnat to {}:{}\n", protocol, port.pod_ip, port.container_port);
+    if (port.host_ip.empty())
+      rules_.elements["nodeports"].try_emplace(fmt::format("{} . {}", protocol, port.port),
+                                               "goto " + chain);
+    else
+      rules_.elements["services"].try_emplace(
+          fmt::format("{} . {} . {}", port.host_ip, protocol, port.port), "goto " + chain);
+    rules_.elements["hairpin"][fmt::format("{0} . {0}", port.pod_ip)] = "";
+    if (port.protocol == "UDP")
+      rules_.udp.try_emplace(port.host_ip.empty() ? fmt::format("node {}", port.port)
+                                                  : fmt::format("{} {}", port.host_ip, port.port),
+                             std::set<std::string>{port.pod_ip});
+  }
+
   Ruleset take() { return std::move(rules_); }
 
  private:
@@ -243,6 +265,7 @@ Ruleset build_rules(const ProxyConfig& config, const ServiceWorld& world) {
     for (auto at = from; at != to; ++at) slices.push_back(at->second);
     builder.add(*service, slices);
   }
+  for (const auto& port : world.host_ports) builder.add(port);
   return builder.take();
 }
 

@@ -14,6 +14,7 @@ namespace kinglet::network {
 
 struct ProxyConfig {
   std::string bridge = "kl0";
+  std::string overlay = "kl-vxlan";  // the device to other nodes; need not exist
   std::string pod_cidr, cluster_cidr, service_cidr;
   std::string cluster_dns;  // answered by this node itself; empty: none
   std::string node_name;
@@ -36,5 +37,7 @@ std::string full_text(const ProxyConfig& config, const Ruleset& rules);
 // Leads from one to the other, in one transaction; empty when they are equal. Affinities survive it.
 std::string change_text(const Ruleset& from, const Ruleset& to);
 std::string removal_text();
+// The same for any table that has the fixed maps of both.
+std::string table_change_text(const std::string& table, const Ruleset& from, const Ruleset& to);
 
 }  // namespace kinglet::network

@@ -76,6 +76,25 @@ TEST(ProxyRules, a_service_sends_to_its_ready_endpoints) {
   EXPECT_EQ(rules.elements.at("hairpin").size(), 2u);
 }
 
+TEST(ProxyRules, host_ports_lead_to_the_pod_unless_a_service_has_the_port) {
+  Cluster cluster;
+  cluster.service("web", "10.43.0.5", 30080);
+  cluster.endpoint("web", "10.42.0.2");
+  ServiceWorld world;
+  world.services.push_back(&cluster.services["web"]);
+  world.slices.emplace(std::pair("default", "web"), &cluster.slices["web"]);
+  world.host_ports = {{"", "TCP", 8080, "10.42.0.7", 80},
+                      {"192.0.2.1", "UDP", 53, "10.42.0.7", 5353},
+                      {"", "TCP", 30080, "10.42.0.7", 80}};
+  const Ruleset rules = build_rules(kConfig, world);
+  EXPECT_THAT(chain_at(rules, "nodeports", "tcp . 8080"), HasSubstr("dnat to 10.42.0.7:80"));
+  EXPECT_THAT(chain_at(rules, "services", "192.0.2.1 . udp . 53"),
+              HasSubstr("udp dnat to 10.42.0.7:5353"));
+  EXPECT_THAT(chain_at(rules, "nodeports", "tcp . 30080"), HasSubstr("0x4000")) << "the Service's";
+  EXPECT_TRUE(rules.elements.at("hairpin").contains("10.42.0.7 . 10.42.0.7"));
+  EXPECT_EQ(rules.udp.at("192.0.2.1 53"), std::set<std::string>{"10.42.0.7"});
+}
+
 TEST(ProxyRules, terminating_endpoints_serve_when_there_is_no_other) {
   Cluster cluster;
   cluster.service("web", "10.43.0.5");

@@ -16,11 +16,12 @@ std::string element_list(const std::map<std::string, std::string>& elements) {
   return out;
 }
 
-std::string rules_of_chain(const std::string& name, const std::string& rules) {
+std::string rules_of_chain(const std::string& table, const std::string& name,
+                           const std::string& rules) {
   std::string out;
   for (size_t at = 0; at < rules.size();) {
     const size_t end = rules.find('\n', at);
-    out += fmt::format("add rule {} {} {}\n", kTable, name, rules.substr(at, end - at));
+    out += fmt::format("add rule {} {} {}\n", table, name, rules.substr(at, end - at));
     at = end + 1;
   }
   return out;
@@ -54,9 +55,9 @@ add map {t} refused {{ type ipv4_addr . inet_proto . inet_service : verdict; }}
 add map {t} refused_nodeports {{ type inet_proto . inet_service : verdict; }}
 add set {t} hairpin {{ type ipv4_addr . ipv4_addr; }}
 
-# A NodePort on 127.0.0.1 needs route_localnet on the bridge; nobody else shall profit from it.
+# A NodePort on 127.0.0.1 needs route_localnet on the bridge and on the way to other nodes; nobody else shall profit from it.
 add chain {t} guard {{ type filter hook prerouting priority -300; }}
-add rule {t} guard iifname "{bridge}" ip daddr 127.0.0.0/8 drop
+add rule {t} guard iifname {{ "{bridge}", "{overlay}" }} ip daddr 127.0.0.0/8 drop
 
 add chain {t} to_services
 add rule {t} to_services ip daddr . meta l4proto . th dport vmap @services
@@ -90,39 +91,44 @@ add rule {t} postrouting oifname != "{bridge}" meta mark and 0x4000 == 0x4000 ma
 add rule {t} postrouting oifname != "{bridge}" ip saddr {pods} ip daddr != {cluster} masquerade fully-random
 )",
                      fmt::arg("t", kTable), fmt::arg("bridge", c.bridge),
-                     fmt::arg("services", c.service_cidr), fmt::arg("not_dns", not_dns),
-                     fmt::arg("pods", c.pod_cidr), fmt::arg("cluster", c.cluster_cidr));
+                     fmt::arg("overlay", c.overlay), fmt::arg("services", c.service_cidr),
+                     fmt::arg("not_dns", not_dns), fmt::arg("pods", c.pod_cidr),
+                     fmt::arg("cluster", c.cluster_cidr));
 }
 
 }  // namespace
 
-std::string change_text(const Ruleset& from, const Ruleset& to) {
+std::string table_change_text(const std::string& table, const Ruleset& from, const Ruleset& to) {
   std::string out;
   const auto new_chains = lost(to.chains, from.chains), old_chains = lost(from.chains, to.chains);
   for (const auto& [name, definition] : lost(to.sets, from.sets))
-    out += fmt::format("add set {} {} {{ {} }}\n", kTable, name, definition);
+    out += fmt::format("add set {} {} {{ {} }}\n", table, name, definition);
   // All chains first: they name each other.
   for (const auto& [name, rules] : new_chains)
     out +=
-        fmt::format("{} chain {} {}\n", from.chains.contains(name) ? "flush" : "add", kTable, name);
-  for (const auto& [name, rules] : new_chains) out += rules_of_chain(name, rules);
+        fmt::format("{} chain {} {}\n", from.chains.contains(name) ? "flush" : "add", table, name);
+  for (const auto& [name, rules] : new_chains) out += rules_of_chain(table, name, rules);
   for (const auto& [map, elements] : to.elements) {
     const auto before = from.elements.find(map);
     static const std::map<std::string, std::string> none;
     const auto& old_elements = before == from.elements.end() ? none : before->second;
     if (const auto gone = lost(old_elements, elements); !gone.empty())
-      out += fmt::format("delete element {} {} {{ {} }}\n", kTable, map, keys_only(gone));
+      out += fmt::format("delete element {} {} {{ {} }}\n", table, map, keys_only(gone));
     if (const auto added = lost(elements, old_elements); !added.empty())
-      out += fmt::format("add element {} {} {{ {} }}\n", kTable, map, element_list(added));
+      out += fmt::format("add element {} {} {{ {} }}\n", table, map, element_list(added));
   }
   // A chain can go only when nothing leads to it any more: empty them all, then delete them all.
   for (const auto& [name, rules] : old_chains)
-    if (!to.chains.contains(name)) out += fmt::format("flush chain {} {}\n", kTable, name);
+    if (!to.chains.contains(name)) out += fmt::format("flush chain {} {}\n", table, name);
   for (const auto& [name, rules] : old_chains)
-    if (!to.chains.contains(name)) out += fmt::format("delete chain {} {}\n", kTable, name);
+    if (!to.chains.contains(name)) out += fmt::format("delete chain {} {}\n", table, name);
   for (const auto& [name, definition] : lost(from.sets, to.sets))
-    out += fmt::format("delete set {} {}\n", kTable, name);
+    out += fmt::format("delete set {} {}\n", table, name);
   return out;
+}
+
+std::string change_text(const Ruleset& from, const Ruleset& to) {
+  return table_change_text(kTable, from, to);
 }
 
 std::string full_text(const ProxyConfig& config, const Ruleset& rules) {

@@ -7,6 +7,7 @@
 
 #include "client/object.h"
 #include "json/json.h"
+#include "node/network/host_ports.h"
 
 namespace kinglet::network {
 
@@ -55,11 +56,13 @@ SliceModel slice_of(const json::Value& object);  // no endpoints unless its addr
 
 // For the informers.
 struct ServiceObject : client::Object {
+  static constexpr bool kWithoutRaw = true;
   static const schema::Resource& resource();
   static std::shared_ptr<ServiceObject> decode(const json::Value& object);
   ServiceModel model;
 };
 struct SliceObject : client::Object {
+  static constexpr bool kWithoutRaw = true;
   static const schema::Resource& resource();
   static std::shared_ptr<SliceObject> decode(const json::Value& object);
   SliceModel model;
@@ -69,6 +72,7 @@ struct SliceObject : client::Object {
 struct ServiceWorld {
   std::vector<const ServiceModel*> services;
   std::multimap<std::pair<std::string, std::string>, const SliceModel*> slices;  // by namespace and service
+  std::vector<HostPort> host_ports;  // of this node's pods
 };
 
 // An IPv4 address in its usual form; what comes from the API is not trusted to be one.

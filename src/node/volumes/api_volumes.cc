@@ -8,6 +8,7 @@
 
 #include "base/task.h"
 #include "node/volumes/atomic_writer.h"
+#include "node/volumes/claim_volumes.h"
 #include "node/volumes/mount_points.h"
 #include "node/volumes/volume_files.h"
 #include "schema/structs.h"
@@ -77,7 +78,9 @@ class ApiVolumes final : public PodVolumes {
     std::error_code bad;
     fs::create_directories(dir_, bad);
     ::chmod(dir_.c_str(), 0700);
+    KL_CHECK(co_await find_claims(pod, true));
     for (const api::Volume& volume : pod.spec.volumes) {
+      if (!claim_of(pod, volume).empty()) continue;
       const auto made = co_await prepare_one(pod, volume);
       if (!made) co_return about(volume, made.error());
     }
@@ -91,6 +94,7 @@ class ApiVolumes final : public PodVolumes {
       for (const auto& candidate : *list)
         if (candidate.name == name) container = &candidate;
     if (container == nullptr) co_return out;
+    KL_CHECK(co_await find_claims(pod, false));  // an adopted pod's are not known yet
     int index = 0;
     for (const auto& wanted : container->volumeMounts) {
       KL_TRY(mount, mount_of(pod, *container, wanted, index++));
@@ -107,6 +111,7 @@ class ApiVolumes final : public PodVolumes {
 
   Task<Result<void>> remove(std::string pod_uid) override {
     tokens_.erase(pod_uid);
+    claims_.erase(pod_uid);
     const std::string dir = dir_ + "/" + pod_uid;
     KL_CHECK(unmount_below(dir));
     std::error_code bad;
@@ -123,6 +128,24 @@ class ApiVolumes final : public PodVolumes {
 
   std::string volume_dir(const api::Pod& pod, const std::string& volume) const {
     return dir_ + "/" + pod.metadata.uid + "/volumes/" + volume;
+  }
+
+  // The claim behind a volume; empty: none. A generic ephemeral volume's claim is named for the pod.
+  static std::string claim_of(const api::Pod& pod, const api::Volume& volume) {
+    if (volume.persistentVolumeClaim) return volume.persistentVolumeClaim->claimName;
+    if (volume.ephemeral) return pod.metadata.name + "-" + volume.name;
+    return {};
+  }
+
+  Task<Result<void>> find_claims(const api::Pod& pod, bool again) {
+    for (const auto& volume : pod.spec.volumes) {
+      const std::string claim = claim_of(pod, volume);
+      if (claim.empty() || (!again && claims_[pod.metadata.uid].contains(volume.name))) continue;
+      auto folder = co_await claim_folder(api_, pod.metadata.namespace_, claim);
+      if (!folder) co_return about(volume, folder.error());
+      claims_[pod.metadata.uid][volume.name] = std::move(*folder);
+    }
+    co_return Result<void>();
   }
 
   Task<Result<void>> prepare_one(const api::Pod& pod, const api::Volume& volume) {
@@ -144,8 +167,8 @@ class ApiVolumes final : public PodVolumes {
       KL_CHECK(co_await add_projected(files, pod, *volume.projected));
     } else {
       co_return Error(Code::invalid,
-                      "this version of kinglet mounts emptyDir, hostPath, configMap, secret, downwardAPI and projected "
-                      "volumes only");
+                      "this version of kinglet mounts emptyDir, hostPath, configMap, secret, downwardAPI, projected and "
+                      "persistentVolumeClaim volumes only");
     }
     // In memory: Secrets never reach the disk, and a flash card is not written for what the API can give again.
     KL_CHECK(mount_tmpfs(dir, kApiVolumeBytesMax, 0755, std::nullopt));
@@ -256,8 +279,11 @@ class ApiVolumes final : public PodVolumes {
     runtime::Mount mount;
     mount.container_path = wanted.mountPath;
     mount.host_path = volume->hostPath ? volume->hostPath->path : volume_dir(pod, wanted.name);
+    const bool claimed = !claim_of(pod, *volume).empty();
+    if (claimed) mount.host_path = claims_[pod.metadata.uid][wanted.name];
     const bool from_api = volume->configMap || volume->secret || volume->downwardAPI || volume->projected;
-    mount.readonly = wanted.readOnly || from_api;  // what the API gives is not for writing, as upstream has it
+    const bool claim_readonly = volume->persistentVolumeClaim && volume->persistentVolumeClaim->readOnly;
+    mount.readonly = wanted.readOnly || from_api || claim_readonly;  // what the API gives is not for writing, as upstream has it
     const std::string propagation = wanted.mountPropagation.value_or("");
     if (propagation == "HostToContainer") mount.propagation = runtime::Mount::Propagation::host_to_container;
     if (propagation == "Bidirectional") mount.propagation = runtime::Mount::Propagation::bidirectional;
@@ -275,6 +301,7 @@ class ApiVolumes final : public PodVolumes {
   PodConfig& config_;
   client::Api& api_;
   Clock& clock_;
+  std::map<std::string, std::map<std::string, std::string>> claims_;  // folders, by pod uid and volume
   std::map<std::string, std::map<std::string, Token>> tokens_;  // by pod uid, then by audience and life
 };
 

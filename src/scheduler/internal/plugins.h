@@ -12,6 +12,7 @@
 #include <vector>
 
 #include "scheduler/internal/cluster.h"
+#include "scheduler/internal/volume_view.h"
 
 namespace kinglet::scheduler {
 
@@ -21,6 +22,7 @@ enum EventBits : uint32_t {
   kNodeChanged = 2,  // labels, taints, allocatable, unschedulable
   kPodRemoved = 4,   // a placed pod went or ended
   kPodPlaced = 8,    // a pod came to a node: affinity
+  kVolumeChanged = 16,  // a claim, volume or storage class
   kAnyEvent = ~0u,
 };
 
@@ -40,6 +42,8 @@ struct Cycle {
   std::map<std::string, int> near, away, guarded;  // affinity, anti-affinity, other pods' anti-affinity
   std::map<std::string, int64_t> preferred;
   bool first_of_its_kind = false;  // nothing matches its affinity yet, except itself
+
+  PodClaims claims;  // VolumeBinding
 };
 
 class Plugin {
@@ -67,6 +71,8 @@ std::unique_ptr<Plugin> make_resources_fit();
 std::unique_ptr<Plugin> make_balanced_allocation();
 std::unique_ptr<Plugin> make_topology_spread();
 std::unique_ptr<Plugin> make_inter_pod_affinity();
+// `view` outlives it; so it is not among the default plugins, which stand alone.
+std::unique_ptr<Plugin> make_volume_binding(const VolumeView& view);
 
 // The largest becomes 100, the others in proportion; `reverse`: the smallest does.
 void normalise_to_max(std::vector<int64_t>& scores, bool reverse);

@@ -4,7 +4,7 @@
 #include <string>
 #include <vector>
 
-#include "client/node.h"
+#include "client/node_affinity.h"
 #include "client/pod.h"
 #include "schema/values.h"
 
@@ -14,16 +14,9 @@ using client::Node;
 using client::Pod;
 using client::Ref;
 
-// One term of a node selector: all of it must match. A term without requirements matches nothing.
-struct NodeTerm {
-  schema::Selector labels;
-  std::vector<schema::Requirement> names;  // matchFields metadata.name
-  bool empty = true;
-  bool matches(const Node& node) const;
-};
 struct PreferredNodeTerm {
   int weight;
-  NodeTerm term;
+  client::NodeTerm term;
 };
 
 struct SpreadConstraint {
@@ -48,9 +41,7 @@ struct PodTerm {
 
 struct Wants {
   Ref<const Pod> pod;
-  schema::Selector node_selector;
-  std::vector<NodeTerm> required_nodes;  // any of them; `nodes_required` says that there are some
-  bool nodes_required = false;
+  client::NodeWants nodes;
   std::vector<PreferredNodeTerm> preferred_nodes;
   std::vector<SpreadConstraint> spread;
   std::vector<PodTerm> affinity, anti_affinity, preferred_affinity, preferred_anti_affinity;
@@ -58,6 +49,5 @@ struct Wants {
 Wants wants_of(Ref<const Pod> pod);
 // Only the required anti-affinity, which a placed pod holds against newcomers. Cheap for pods without.
 std::vector<PodTerm> anti_affinity_of(const Pod& pod);
-bool node_matches(const Wants& wants, const Node& node);
 
 }  // namespace kinglet::scheduler
