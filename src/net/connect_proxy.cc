@@ -12,30 +12,6 @@ namespace asio = boost::asio;
 namespace {
 constexpr size_t kAnswerBytesMax = 16 << 10;
 
-int hex_digit(char c) {
-  if (c >= '0' && c <= '9') return c - '0';
-  if (c >= 'a' && c <= 'f') return c - 'a' + 10;
-  if (c >= 'A' && c <= 'F') return c - 'A' + 10;
-  return -1;
-}
-
-Result<std::string> percent_decoded(std::string_view text) {
-  std::string out;
-  for (size_t i = 0; i < text.size(); ++i) {
-    if (text[i] != '%') {
-      out += text[i];
-      continue;
-    }
-    const int high = i + 2 < text.size() ? hex_digit(text[i + 1]) : -1;
-    const int low = i + 2 < text.size() ? hex_digit(text[i + 2]) : -1;
-    if (high < 0 || low < 0)
-      return Error(Code::bad_request, "proxy: bad percent-encoding in the user or password");
-    out += static_cast<char>(high * 16 + low);
-    i += 2;
-  }
-  return out;
-}
-
 // Asio tells a cancelled operation as an error; here it unwinds, as everywhere.
 Task<void> unwind_if_cancelled() {
   const auto state = co_await asio::this_coro::cancellation_state;
@@ -51,8 +27,11 @@ Result<ProxyAddress> parse_proxy(const std::string& text) {
   const size_t end = std::min(url.size(), url.find('/', start));
   const size_t at = url.rfind('@', end);
   if (at != std::string::npos && at >= start) {
-    KL_TRY_FN(credentials, percent_decoded(std::string_view(url).substr(start, at - start)));
-    out.credentials = std::move(credentials);
+    auto credentials = percent_decode(std::string_view(url).substr(start, at - start));
+    // Its own words would quote the password.
+    if (!credentials)
+      return Error(Code::bad_request, "proxy: bad percent-encoding in the user or password");
+    out.credentials = *std::move(credentials);
     url.erase(start, at - start + 1);
   }
   const auto parsed = parse_url(url);

@@ -10,22 +10,15 @@
 #include "net/internal/connect_proxy.h"
 #include "net/internal/connection.h"
 #include "net/internal/h2_client_connection.h"
+#include "net/internal/h2_frames.h"
 #include "net/internal/http1_parser.h"
 #include "net/internal/tls.h"
 
 namespace kinglet::net {
 namespace {
-// What one answer may have on its way, and so in our memory, before somebody reads it.
-constexpr uint32_t kStreamWindowBytes = 256 << 10;
 // Only paces the peer: bytes are taken off it as they arrive.
 constexpr int32_t kConnectionWindowBytes = 4 << 20;
-constexpr size_t kDataBytesMax = (16 << 10) - 9;  // a frame with its head fills one TLS record
-constexpr size_t kHeaderBytesMax = 64 << 10;      // of one answer
-constexpr size_t kOutboundAcksMax = 100;
-
-std::string_view text(const uint8_t* bytes, size_t size) {
-  return {reinterpret_cast<const char*>(bytes), size};
-}
+constexpr size_t kHeaderBytesMax = 64 << 10;  // of one answer
 
 Error gone() { return Error(Code::unavailable, "the connection to the server is lost"); }
 
@@ -155,27 +148,13 @@ struct H2Callbacks {
 
   static ssize_t send(nghttp2_session*, const uint8_t* bytes, size_t size, int, void* data) {
     auto& c = self(data);
-    const size_t taken = c.transport_->put(text(bytes, size));
-    c.out_of_room_ = taken < size;
-    return taken > 0 ? static_cast<ssize_t>(taken) : ssize_t{NGHTTP2_ERR_WOULDBLOCK};
-  }
-
-  static ssize_t data_length(nghttp2_session*, uint8_t, int32_t, int32_t connection_window,
-                             int32_t stream_window, uint32_t frame_max, void*) {
-    const auto window =
-        static_cast<size_t>(std::max(0, std::min(connection_window, stream_window)));
-    return static_cast<ssize_t>(std::min({kDataBytesMax, window, static_cast<size_t>(frame_max)}));
+    return put_bytes(*c.transport_, bytes, size, c.out_of_room_);
   }
 
   static int send_data(nghttp2_session*, nghttp2_frame*, const uint8_t* head, size_t length,
                        nghttp2_data_source* source, void* data) {
-    constexpr size_t kFrameHeadBytes = 9;
     auto& c = self(data);
-    if (c.transport_->room() < kFrameHeadBytes + length) {
-      c.out_of_room_ = true;
-      return NGHTTP2_ERR_WOULDBLOCK;
-    }
-    c.transport_->put(text(head, kFrameHeadBytes));
+    if (!put_frame_head(*c.transport_, head, length, c.out_of_room_)) return NGHTTP2_ERR_WOULDBLOCK;
     take_out(*static_cast<H2Stream*>(source->ptr), *c.transport_, length);
     return 0;
   }

@@ -17,7 +17,8 @@ int hex_value(char c) {
   return c >= 'a' && c <= 'f' ? c - 'a' + 10 : -1;
 }
 
-enum class Plus { itself, space };
+constexpr size_t kQueryPairsMax = 1000;  // exec commands repeat "command"; nothing real has more
+}  // namespace
 
 Result<std::string> percent_decode(std::string_view text, Plus plus) {
   std::string out;
@@ -40,9 +41,6 @@ Result<std::string> percent_decode(std::string_view text, Plus plus) {
   }
   return out;
 }
-
-constexpr size_t kQueryPairsMax = 1000;  // exec commands repeat "command"; nothing real has more
-}  // namespace
 
 void Headers::set(std::string_view name, std::string value) {
   remove(name);

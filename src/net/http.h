@@ -52,6 +52,10 @@ struct Request {
   const std::string* query_value(std::string_view name) const;  // first; null when absent
   std::vector<std::string> query_values(std::string_view name) const;
 };
+// Undoes percent-encoding (RFC 3986, 2.1). Errors: bad_request (no two hex digits, a control
+// character or a space in the text).
+enum class Plus : uint8_t { itself, space };  // what "+" stands for: a form's query means a space
+Result<std::string> percent_decode(std::string_view text, Plus plus = Plus::itself);
 // Fills path and query from target. Errors: bad_request (percent-encoding, control characters).
 Result<void> split_target(Request& request);
 

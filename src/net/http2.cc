@@ -1,22 +1,16 @@
 #include "net/internal/http2.h"
 
+#include "net/internal/h2_frames.h"
 #include "net/internal/http1_parser.h"
 
 namespace kinglet::net {
 namespace {
-constexpr uint32_t kStreamWindowBytes = 256 << 10;
 constexpr uint32_t kConnectionWindowBytes = 1 << 20;
-// A DATA frame with its header fills one TLS record, and four of them one write to the kernel.
-constexpr size_t kDataBytesMax = (16 << 10) - 9;
 // Resets, pings, settings and empty frames: a burst, and so many per second. A client that cancels
 // a thousand watches at once is within it; a rapid-reset attack (CVE-2023-44487) is not.
 constexpr int kTokensMax = 2000;
 constexpr int kTokensPerSecond = 200;
-constexpr size_t kOutboundAcksMax = 100;
 
-std::string_view text(const uint8_t* bytes, size_t size) {
-  return {reinterpret_cast<const char*>(bytes), size};
-}
 }  // namespace
 
 struct Http2Callbacks {
@@ -24,27 +18,13 @@ struct Http2Callbacks {
 
   static ssize_t send(nghttp2_session*, const uint8_t* bytes, size_t size, int, void* data) {
     auto& c = self(data);
-    const size_t taken = c.transport_.put(text(bytes, size));
-    c.out_of_room_ = taken < size;
-    return taken > 0 ? static_cast<ssize_t>(taken) : ssize_t{NGHTTP2_ERR_WOULDBLOCK};
-  }
-
-  static ssize_t data_length(nghttp2_session*, uint8_t, int32_t, int32_t connection_window,
-                             int32_t stream_window, uint32_t frame_max, void*) {
-    const auto window =
-        static_cast<size_t>(std::max(0, std::min(connection_window, stream_window)));
-    return static_cast<ssize_t>(std::min({kDataBytesMax, window, static_cast<size_t>(frame_max)}));
+    return put_bytes(c.transport_, bytes, size, c.out_of_room_);
   }
 
   static int send_data(nghttp2_session*, nghttp2_frame*, const uint8_t* head, size_t length,
                        nghttp2_data_source* source, void* data) {
-    constexpr size_t kFrameHeadBytes = 9;
     auto& c = self(data);
-    if (c.transport_.room() < kFrameHeadBytes + length) {
-      c.out_of_room_ = true;
-      return NGHTTP2_ERR_WOULDBLOCK;
-    }
-    c.transport_.put(text(head, kFrameHeadBytes));
+    if (!put_frame_head(c.transport_, head, length, c.out_of_room_)) return NGHTTP2_ERR_WOULDBLOCK;
     static_cast<Http2Stream*>(source->ptr)->take_out(c.transport_, length);
     return 0;
   }

@@ -8,7 +8,6 @@ import os
 import subprocess
 import sys
 import tarfile
-import time
 
 SOURCE = os.path.dirname(os.path.dirname(os.path.dirname(os.path.abspath(__file__))))
 
@@ -37,11 +36,9 @@ class Registry:
             file.write(config)
         self.process = c.host.start(["docker-registry", "serve", f"{directory}/config.yml"],
                                     stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
-        deadline = time.monotonic() + 20
-        while c.host.run(["curl", "-s", "-o", "/dev/null", f"http://{self.address}/v2/"], check=False).returncode != 0:
-            if time.monotonic() > deadline:
-                raise RuntimeError("the registry did not come up")
-            time.sleep(0.05)
+        from harness.cluster import eventually  # here: on the test host this file runs by itself
+        eventually("the registry answers", lambda: c.host.run(
+            ["curl", "-s", "-o", "/dev/null", f"http://{self.address}/v2/"], check=False).returncode == 0)
 
     def push(self, name, files=None, cmd=("sh",)):
         """Packs an image (busybox and `files`) and pushes it; returns the whole name."""

@@ -46,6 +46,11 @@ def test_exec_in_a_terminal(c):
         terminal.resize(40, 100)
         terminal.type("while [ \"$(stty size)\" != '40 100' ]; do sleep 0.1; done; echo resi''zed\n")
         terminal.expect("resized")
+        # Said by the program itself: before it has the terminal, the shell would swallow the ^C.
+        terminal.type("sh -c \"echo star''ted; exec sleep 100\"\n")
+        terminal.expect("started")
+        terminal.type("\x03")
+        terminal.expect("# ")
         terminal.type("exit 7\n")
         expect(terminal.wait() == 7, "the shell's exit code is kubectl's")
     c.kubectl("delete", "pod", "console", "--now")

@@ -57,31 +57,6 @@ Result<std::optional<std::string>> from_protocols(const net::Request& request) {
   return found;
 }
 
-int hex_digit(char c) {
-  if (c >= '0' && c <= '9') return c - '0';
-  if (c >= 'a' && c <= 'f') return c - 'a' + 10;
-  if (c >= 'A' && c <= 'F') return c - 'A' + 10;
-  return -1;
-}
-
-// Extra keys are percent-encoded, because header names cannot hold every character.
-Result<std::string> percent_decode(std::string_view text) {
-  std::string out;
-  for (size_t i = 0; i < text.size(); ++i) {
-    if (text[i] != '%') {
-      out += text[i];
-      continue;
-    }
-    const int high = i + 2 < text.size() ? hex_digit(text[i + 1]) : -1;
-    const int low = i + 2 < text.size() ? hex_digit(text[i + 2]) : -1;
-    if (high < 0 || low < 0)
-      return Error(Code::bad_request, "bad percent-encoding in an Impersonate-Extra- header");
-    out += static_cast<char>(high * 16 + low);
-    i += 2;
-  }
-  return out;
-}
-
 bool base36(std::string_view text) {
   return std::all_of(text.begin(), text.end(),
                      [](char c) { return (c >= 'a' && c <= 'z') || (c >= '0' && c <= '9'); });
@@ -149,7 +124,9 @@ Result<std::optional<Impersonation>> impersonation(const net::Request& request) 
     } else if (name == "impersonate-group") {
       out.groups.push_back(value);
     } else if (name.starts_with(kExtraPrefix) && name.size() > kExtraPrefix.size()) {
-      KL_TRY_FN(key, percent_decode(std::string_view(name).substr(kExtraPrefix.size())));
+      // Encoded, because header names cannot hold every character.
+      KL_TRY_FN(key, net::percent_decode(std::string_view(name).substr(kExtraPrefix.size())),
+                "Impersonate-Extra- header");
       out.extra[lower(key)].push_back(value);
     } else {
       // An unknown one would otherwise be dropped, and the request run as somebody else than its

@@ -30,9 +30,6 @@ class CertificateAdmission final : public AdmissionPlugin {
   explicit CertificateAdmission(const Authorizer& authorizer) : authorizer_(authorizer) {}
   const char* name() const override { return "CertificateApproval"; }
 
-  Task<Result<void>> mutate(const WriteContext&, json::Value*, const json::Value*) override {
-    co_return Result<void>();
-  }
   Task<Result<void>> validate(const WriteContext& context, const json::Value* object,
                               const json::Value* old) override {
     co_return check(context, object, old);

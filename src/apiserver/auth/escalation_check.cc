@@ -25,10 +25,6 @@ class EscalationCheck final : public AdmissionPlugin {
   explicit EscalationCheck(const RbacAuthorizer& authorizer) : authorizer_(authorizer) {}
   const char* name() const override { return "RBACEscalation"; }
 
-  Task<Result<void>> mutate(const WriteContext&, json::Value*, const json::Value*) override {
-    co_return Result<void>();
-  }
-
   Task<Result<void>> validate(const WriteContext& context, const json::Value* object,
                               const json::Value* old) override {
     co_return check(context, object, old);

@@ -91,9 +91,6 @@ class NodeRestriction final : public AdmissionPlugin {
  public:
   const char* name() const override { return "NodeRestriction"; }
 
-  Task<Result<void>> mutate(const WriteContext&, json::Value*, const json::Value*) override {
-    co_return Result<void>();
-  }
   Task<Result<void>> validate(const WriteContext& context, const json::Value* object,
                               const json::Value* old) override {
     co_return check(context, object, old);

@@ -3,35 +3,23 @@
 #include "apiserver/auth/node_restriction.h"
 #include "apiserver/testing/secured_world.h"
 #include "net/crypto.h"
+#include "net/x509.h"
 
 namespace kinglet::apiserver {
 namespace {
 
 using testing::SecuredWorld;
 
-// PKCS#10 requests of one throw-away key: O=dev/CN=jane and O=system:masters/CN=eve.
-constexpr const char* kJane = R"(-----BEGIN CERTIFICATE REQUEST-----
-MIHXMH8CAQAwHTEMMAoGA1UECgwDZGV2MQ0wCwYDVQQDDARqYW5lMFkwEwYHKoZI
-zj0CAQYIKoZIzj0DAQcDQgAE2EBSvgPPlcGkFqtNjYmyMLgwJkKsRunaLAs3Pykz
-1DJMjoDNrPPKQGF5Pcv4WybOmIuyJqlmjnh5FwfquHXcnaAAMAoGCCqGSM49BAMC
-A0gAMEUCICjiRZ8kHwErqxgGlkMO2sx7OQxFOQ9OU+EX+CEK5gImAiEAonYAT0tp
-KTn58y9lPMNXtTUUYXBqPUhv2lkow+2Gn7k=
------END CERTIFICATE REQUEST-----
-)";
-constexpr const char* kMasters = R"(-----BEGIN CERTIFICATE REQUEST-----
-MIHiMIGJAgEAMCcxFzAVBgNVBAoMDnN5c3RlbTptYXN0ZXJzMQwwCgYDVQQDDANl
-dmUwWTATBgcqhkjOPQIBBggqhkjOPQMBBwNCAATYQFK+A8+VwaQWq02NibIwuDAm
-QqxG6dosCzc/KTPUMkyOgM2s88pAYXk9y/hbJs6Yi7ImqWaOeHkXB+q4ddydoAAw
-CgYIKoZIzj0EAwIDSAAwRQIhAIYgyfegEG7eliQsd3YsKKhfFPnuE0qU2vGQ1O7C
-gIsCAiB6yVNY5nJwtSQYPiMRfQ/Il0pHgC+TAJ5CGxP6h3hXRw==
------END CERTIFICATE REQUEST-----
-)";
+std::string request_of(const std::string& name, const std::string& organization) {
+  return net::make_csr(*net::make_key(), name, {organization}).value();
+}
+
 constexpr const char* kRequests = "/apis/certificates.k8s.io/v1/certificatesigningrequests";
 constexpr const char* kRbac = "/apis/rbac.authorization.k8s.io/v1";
 
 class Certificates : public ::testing::Test {
  protected:
-  int ask(const char* pem, const char* signer = "kubernetes.io/kube-apiserver-client") {
+  int ask(const std::string& pem, const char* signer = "kubernetes.io/kube-apiserver-client") {
     const auto done = world.admin(
         "POST", kRequests,
         fmt::format(
@@ -69,13 +57,13 @@ constexpr const char* kApprovedStatus =
     R"({"conditions":[{"type":"Approved","status":"True","reason":"x"}]})";
 
 TEST_F(Certificates, nobody_becomes_master_by_asking) {
-  EXPECT_EQ(ask(kMasters), 403);
+  EXPECT_EQ(ask(request_of("eve", "system:masters")), 403);
   EXPECT_EQ(ask("rubbish"), 422);
-  EXPECT_EQ(ask(kJane), 201);
+  EXPECT_EQ(ask(request_of("jane", "dev")), 201);
 }
 
 TEST_F(Certificates, approving_and_signing_are_rights_on_the_signer) {
-  ASSERT_EQ(ask(kJane), 201);
+  ASSERT_EQ(ask(request_of("jane", "dev")), 201);
   grant("plain", fmt::format("[{}]", kWriter));
   EXPECT_EQ(change("plain", "approval", kApprovedStatus), 403);
   EXPECT_EQ(change("plain", "status", R"({"certificate":"eA=="})"), 403);

@@ -9,11 +9,6 @@ namespace {
 
 constexpr size_t kHostPortsMax = 256;  // of one pod
 
-uint16_t port_at(const json::Value& of, const char* name) {
-  const int64_t number = json::int_at(of, {name});
-  return number > 0 && number < 65536 ? static_cast<uint16_t>(number) : 0;
-}
-
 void add_ports(const json::Value& pod, const char* containers, const std::string& pod_ip,
                std::vector<HostPort>& out) {
   for (const auto& container : client::array_at(pod, {"spec", containers}))

@@ -12,11 +12,6 @@ using client::string_at;
 
 constexpr int kAffinitySecondsDefault = 10800;  // as the API defaults it
 
-uint16_t port_at(const json::Value& value, const char* name) {
-  const int64_t port = json::int_at(value, {name});
-  return port > 0 && port <= 65535 ? static_cast<uint16_t>(port) : 0;
-}
-
 std::string protocol_at(const json::Value& value) {
   std::string protocol = string_at(value, {"protocol"});
   return protocol == "UDP" || protocol == "SCTP" ? protocol : "TCP";
@@ -44,6 +39,11 @@ std::string ipv4_cluster_ip(const json::Value& object) {
   return all.empty() ? "" : all.front();
 }
 }  // namespace
+
+uint16_t port_at(const json::Value& value, const char* name) {
+  const int64_t port = json::int_at(value, {name});
+  return port > 0 && port <= 65535 ? static_cast<uint16_t>(port) : 0;
+}
 
 bool is_ipv4(const std::string& text) {
   boost::system::error_code bad;

@@ -77,5 +77,7 @@ struct ServiceWorld {
 
 // An IPv4 address in its usual form; what comes from the API is not trusted to be one.
 bool is_ipv4(const std::string& text);
+// The port number in member `name`; 0: none, or no port.
+uint16_t port_at(const json::Value& of, const char* name);
 
 }  // namespace kinglet::network

@@ -1,7 +1,9 @@
 // kill -9 at any moment: a second process makes and removes containers without end and is killed, again and again. What
 // it leaves, recovery must know or remove. Needs root.
 #include <gtest/gtest.h>
+#include <signal.h>
 #include <sys/wait.h>
+#include <time.h>
 #include <unistd.h>
 
 #include <cstdlib>
@@ -30,7 +32,19 @@ Task<Result<void>> churn(Runtime& runtime, std::string dir) {
   }
 }
 
-int churn_main(const std::string& dir) {
+// The kernel kills this process, wherever it is, after so many milliseconds.
+bool die_after(long milliseconds) {
+  sigevent event{};
+  event.sigev_notify = SIGEV_SIGNAL;
+  event.sigev_signo = SIGKILL;
+  timer_t timer{};
+  const itimerspec once{{}, {milliseconds / 1000, milliseconds % 1000 * 1'000'000}};
+  return ::timer_create(CLOCK_MONOTONIC, &event, &timer) == 0 &&
+         ::timer_settime(timer, 0, &once, nullptr) == 0;
+}
+
+int churn_main(const std::string& dir, long milliseconds) {
+  if (!die_after(milliseconds)) return 2;
   boost::asio::io_context loop;
   const auto clock = make_system_clock();
   const auto random = make_system_random();
@@ -46,16 +60,17 @@ int churn_main(const std::string& dir) {
 }
 
 __attribute__((constructor)) void churn_if_asked(int argc, char** argv) {
-  if (argc == 3 && std::strcmp(argv[1], "churn-containers") == 0) std::_Exit(churn_main(argv[2]));
+  if (argc == 4 && std::strcmp(argv[1], "churn-containers") == 0)
+    std::_Exit(churn_main(argv[2], std::atol(argv[3])));
 }
 
 class KilledRuntime : public testing::RealContainers {
  protected:
-  pid_t start_churn() {
-    const std::string dir = world().path();
+  pid_t start_churn(long milliseconds) {
+    const std::string dir = world().path(), life = std::to_string(milliseconds);
     const pid_t child = ::fork();
     if (child != 0) return child;
-    ::execl("/proc/self/exe", "node_test", "churn-containers", dir.c_str(), nullptr);
+    ::execl("/proc/self/exe", "node_test", "churn-containers", dir.c_str(), life.c_str(), nullptr);
     std::_Exit(9);
   }
 };
@@ -68,9 +83,7 @@ TEST_F(KilledRuntime, leaves_nothing_that_recovery_does_not_know) {
   for (int i = 0; i < kills; ++i) {
     SCOPED_TRACE(i);
     world().stop();
-    const pid_t child = start_churn();
-    ::usleep(static_cast<useconds_t>(50'000 + random->below(1'500'000)));
-    ASSERT_EQ(::kill(child, SIGKILL), 0);
+    const pid_t child = start_churn(50 + static_cast<long>(random->below(1'500)));
     int status = 0;
     ASSERT_EQ(::waitpid(child, &status, 0), child);
     ASSERT_TRUE(WIFSIGNALED(status)) << "it ended by itself with " << WEXITSTATUS(status);

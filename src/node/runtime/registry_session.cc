@@ -138,15 +138,23 @@ Task<Result<void>> RegistrySession::authorize(net::ClientResponse refused, std::
   co_return Error(refusal(refused));
 }
 
-Task<Result<RegistrySession::Document>> RegistrySession::manifest(std::string reference) {
+Task<Result<net::ClientResponse>> RegistrySession::ask_manifest(std::string method,
+                                                                std::string reference) {
   net::Headers headers;
   headers.set("Accept", kManifestTypes);
-  auto asking = ask("GET", "manifests/" + reference, headers, nullptr);
+  auto asking = ask(std::move(method), "manifests/" + reference, std::move(headers), nullptr);
   KL_TRY(response, co_await std::move(asking));
   if (response.status != 200) co_return refusal(response);
+  auto type = std::string(response.headers.get("content-type"));
+  response.headers.set("content-type", type.substr(0, type.find(';')));
+  co_return std::move(response);
+}
+
+Task<Result<RegistrySession::Document>> RegistrySession::manifest(std::string reference) {
+  auto asking = ask_manifest("GET", reference);
+  KL_TRY(response, co_await std::move(asking));
   Document out;
   out.media_type = response.headers.get("content-type");
-  out.media_type = out.media_type.substr(0, out.media_type.find(';'));
   out.digest = digest_of(response.body);
   out.text = std::move(response.body);
   if (is_sha256_digest(reference) && out.digest != reference)
@@ -156,11 +164,8 @@ Task<Result<RegistrySession::Document>> RegistrySession::manifest(std::string re
 }
 
 Task<Result<RegistrySession::Document>> RegistrySession::manifest_head(std::string reference) {
-  net::Headers headers;
-  headers.set("Accept", kManifestTypes);
-  auto asking = ask("HEAD", "manifests/" + reference, headers, nullptr);
+  auto asking = ask_manifest("HEAD", std::move(reference));
   KL_TRY(response, co_await std::move(asking));
-  if (response.status != 200) co_return refusal(response);
   Document out;
   out.media_type = response.headers.get("content-type");
   out.digest = response.headers.get("docker-content-digest");

@@ -45,6 +45,7 @@ class RegistrySession {
  private:
   Task<Result<net::ClientResponse>> ask(std::string method, std::string path, net::Headers headers,
                                         net::DownloadSink* sink);
+  Task<Result<net::ClientResponse>> ask_manifest(std::string method, std::string reference);
   Task<Result<void>> authorize(net::ClientResponse refused, std::string scope);
   net::DownloadRequest request_of(const std::string& method, const std::string& url) const;
   std::string url_of(const std::string& path) const;
