@@ -73,6 +73,15 @@ def test_apply_merges_three_ways(c):
     c.kubectl("delete", "cm", "ap")
 
 
+def test_lists_are_applied_and_checked_by_the_client(c):
+    one = lambda name: {"apiVersion": "v1", "kind": "ConfigMap", "metadata": {"name": name}, "data": {"a": "1"}}
+    items = {"apiVersion": "v1", "kind": "List", "items": [one("l1"), one("l2")]}
+    has(c.apply(items), "configmap/l1 created", "configmap/l2 created")
+    items["items"][1]["dota"] = {}
+    has(c.refused("apply", "-f", "-", input=json.dumps(items)), 'unknown field "dota"')
+    c.kubectl("delete", "cm", "l1", "l2")
+
+
 def test_dry_run_leaves_nothing(c):
     has(c.kubectl("create", "configmap", "dry", "--dry-run=server"), "created (server dry run)")
     has(c.refused("get", "cm", "dry"), "NotFound")
