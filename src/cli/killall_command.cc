@@ -1,5 +1,5 @@
-// `kinglet killall`: ends every container of a data directory and takes the network away. Data stays: the next
-// `kinglet server` brings the pods back.
+// `kinglet killall`: ends every container of a data directory and takes the network away. Data
+// stays: the next `kinglet server` brings the pods back.
 #include <CLI/CLI.hpp>
 #include <cstdio>
 
@@ -10,6 +10,7 @@
 #include "cli/options.h"
 #include "node/network/network.h"
 #include "node/runtime/runtime.h"
+#include "node/volumes/mount_points.h"
 
 namespace kinglet::cli {
 namespace {
@@ -38,8 +39,10 @@ Task<Result<int>> end_containers(runtime::Runtime& runtime) {
 }  // namespace
 
 int killall_command(const std::vector<std::string>& args) {
-  CLI::App app("Ends all containers of this node and undoes its network. Images, volumes and the cluster's objects stay.",
-               "kinglet killall");
+  CLI::App app(
+      "Ends all containers of this node and undoes its network. Images, volumes and the cluster's "
+      "objects stay.",
+      "kinglet killall");
   std::string data_dir = kDefaultDataDir;
   app.add_option("-d,--data-dir", data_dir, "the server's data directory")->capture_default_str();
   try {
@@ -57,6 +60,8 @@ int killall_command(const std::vector<std::string>& args) {
   if (!runtime) return fail(runtime.error().message());
   const auto ended = run_to_end(end_containers(**runtime));
   if (!ended) return fail(ended.error().message());
+  const auto unmounted = node::unmount_below(options.data_dir + "/pods");
+  if (!unmounted) return fail(unmounted.error().message());
   const auto removed = network::remove_network({});
   if (!removed) return fail(removed.error().message());
   std::printf("ended %d pod%s\n", *ended, *ended == 1 ? "" : "s");

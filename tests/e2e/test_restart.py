@@ -117,3 +117,18 @@ def test_a_pod_deleted_while_kinglet_is_away_ends_when_it_is_back(c):
     c.kill9()
     c.start()
     eventually("it is gone", lambda: c.try_kubectl("get", "pod", "leaves").returncode != 0)
+
+
+def test_killall_leaves_nothing_behind_and_the_pods_come_back(c):
+    run(c, "returns", "exec sleep 4321")
+    ready(c, "returns")
+    c.stop()
+    done = c.kinglet("killall", "--data-dir", c.data)
+    expect(done.returncode == 0 and "ended" in done.stdout, f"{done.stdout}{done.stderr}")
+    mounts = [line.split()[1] for line in c.host.run(["cat", "/proc/mounts"]).stdout.splitlines()]
+    expect(not [path for path in mounts if path.startswith((c.data, "/run/kinglet"))], f"still mounted: {mounts}")
+    expect("kl0" not in c.host.run(["ip", "-brief", "link"]).stdout, "the bridge is still there")
+    expect("sleep 4321" not in c.host.run(["ps", "-eo", "args"]).stdout, "a container still runs")
+    c.start()
+    ready(c, "returns")
+    c.kubectl("delete", "pod", "returns", "--now")

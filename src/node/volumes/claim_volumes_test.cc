@@ -10,7 +10,7 @@ namespace kinglet::node {
 namespace {
 namespace fs = std::filesystem;
 
-class ClaimVolumes : public testing::Test {
+class ClaimVolumes : public ::testing::Test {
  protected:
   ClaimVolumes() {
     char name[] = "/tmp/kinglet-claims-XXXXXX";

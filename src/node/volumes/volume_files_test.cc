@@ -13,7 +13,7 @@
 namespace kinglet::node {
 namespace {
 
-class VolumeDir : public testing::Test {
+class VolumeDir : public ::testing::Test {
  protected:
   VolumeDir() {
     char name[] = "/tmp/kinglet-volume-XXXXXX";
